@@ -1,0 +1,1 @@
+"""Rules into alerts, alerts into incidents, incidents onto the timeline."""

@@ -1,0 +1,73 @@
+"""The timeline's rows in SQL. Append-only: no row is ever changed or deleted here."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Column, Connection, Float, Integer, RowMapping, String, Table, Text, select
+
+import database
+from alerts.timeline import NewTimelineRow, TimelineKind, TimelineRow
+
+timeline = Table(
+    "timeline",
+    database.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("incident_id", Integer, index=True),
+    Column("kind", String(40), nullable=False),
+    Column("reason", String(80), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("run_key", String(120), index=True),
+    Column("details", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def append(tx: Connection, row: NewTimelineRow) -> int:
+    """Write one row inside the caller's transaction and return its id."""
+    result = tx.execute(
+        timeline.insert()
+        .values(
+            at=row.at,
+            incident_id=row.incident_id,
+            kind=row.kind.value,
+            reason=row.reason,
+            text=row.text,
+            actor=row.actor,
+            run_key=row.run_key,
+            details=json.dumps(row.details, ensure_ascii=False),
+        )
+        .returning(timeline.c.id)
+    )
+    return int(result.scalar_one())
+
+
+def since(
+    connection: Connection, after_id: int, incident_id: int | None = None, limit: int = 500
+) -> Sequence[TimelineRow]:
+    """Rows with an id above ``after_id``, oldest first, of one incident or of all."""
+    query = select(timeline).where(timeline.c.id > after_id).order_by(timeline.c.id).limit(limit)
+    if incident_id is not None:
+        query = query.where(timeline.c.incident_id == incident_id)
+    return [_row(found) for found in connection.execute(query).mappings()]
+
+
+def latest(connection: Connection, limit: int = 50) -> Sequence[TimelineRow]:
+    """The newest rows, newest first."""
+    query = select(timeline).order_by(timeline.c.id.desc()).limit(limit)
+    return [_row(found) for found in connection.execute(query).mappings()]
+
+
+def _row(found: RowMapping) -> TimelineRow:
+    return TimelineRow(
+        id=found["id"],
+        at=found["at"],
+        incident_id=found["incident_id"],
+        kind=TimelineKind(found["kind"]),
+        reason=found["reason"],
+        text=found["text"],
+        actor=found["actor"],
+        run_key=found["run_key"],
+        details=json.loads(found["details"]),
+    )

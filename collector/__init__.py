@@ -1,0 +1,1 @@
+"""Numbers in: one source per file and the scrape loop."""

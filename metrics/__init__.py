@@ -1,0 +1,1 @@
+"""Numbers kept and asked: the series store and the PromQL engine."""

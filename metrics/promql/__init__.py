@@ -1,0 +1,1 @@
+"""PromQL: parser and evaluator, pure functions over values."""

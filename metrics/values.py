@@ -1,0 +1,139 @@
+"""The values that PromQL takes and gives.
+
+Times are Unix seconds (UTC) as float at this interface; the engine counts in whole milliseconds inside,
+as Prometheus does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+"""Label pairs sorted by name, without empty values; the metric name is the pair ``__name__``."""
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of one series at one time (Unix seconds)."""
+
+    labels: Labels
+    value: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A number without labels."""
+
+    value: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class String:
+    """A string literal's result."""
+
+    value: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Samples at one time, one per label set."""
+
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """One series over time: ``at`` in Unix seconds ascending, ``values`` of the same length."""
+
+    labels: Labels
+    at: Floats
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Series over time, sorted by labels."""
+
+    series: tuple[Points, ...]
+
+
+QueryResult: TypeAlias = "Scalar | String | Vector | Matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What an exposition says of a metric: ``type`` is counter, gauge, histogram, summary or unknown."""
+
+    type: str
+    help: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The samples of one look at one origin, all at one time.
+
+    A series of this origin's previous batch that is absent here becomes stale; an empty batch makes all of
+    them stale (the target is down or gone).
+
+    Attributes:
+        origin: who brings the series; one Grid each. A series claimed by two origins belongs to the first.
+        at: Unix seconds.
+        labels: one label set per value. Handing over the same tuple object as in the previous batch is the
+            fast path: nothing is looked up again.
+        values: float64, the same length; NaN and infinities are values.
+    """
+
+    origin: str
+    at: float
+    labels: tuple[Labels, ...]
+    values: Floats
+    metadata: Mapping[str, Metadata] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch."""
+
+    stored: int
+    duplicates: int = 0
+    claimed_elsewhere: int = 0
+    out_of_order: int = 0
+
+
+class Asker(Protocol):
+    """What rules, guards, pages and drills need of the metrics room."""
+
+    def query(self, expr: str, at: float) -> QueryResult:
+        """Evaluate at one time. Raises ``metrics.errors.QueryError`` (position, kind, text)."""
+
+    def query_range(self, expr: str, start: float, end: float, step: float) -> Matrix:
+        """Evaluate at start, start+step, ... end (all seconds)."""
+
+    def freshness(self, expr: str, at: float) -> float | None:
+        """Age in seconds of the oldest newest-sample over the selectors of ``expr``.
+
+        None when a selector has no sample at all within the lookback.
+        """
+
+    def origins(self, expr: str, at: float) -> frozenset[str]:
+        """The origins whose series the selectors of ``expr`` matched within the lookback, stale ones too."""
+
+
+def label(labels: Labels, name: str, default: str = "") -> str:
+    """The value of one label, or the default."""
+    return next((value for key, value in labels if key == name), default)
+
+
+def labels_of(pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> Labels:
+    """The canonical form: sorted by name, empty values dropped."""
+    items = pairs.items() if isinstance(pairs, Mapping) else pairs
+    return tuple(sorted((key, value) for key, value in items if value))

@@ -1,0 +1,1 @@
+"""Levers, guards, plans, runs and leases."""

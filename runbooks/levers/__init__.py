@@ -1,0 +1,1 @@
+"""The only code, beside runbooks/tasks, that changes the stack."""

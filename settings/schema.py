@@ -1,0 +1,214 @@
+"""What ``config.yaml`` may say, as frozen values. Durations are seconds (float), sizes bytes (int)."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from settings.durations import parse_duration
+
+Duration = Annotated[float, BeforeValidator(lambda value: parse_duration(str(value)))]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Frozen(BaseModel):
+    """Base of all settings: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WebSettings(Frozen):
+    """The console and the HTTP APIs."""
+
+    host: str = "127.0.0.1"
+    port: Port = 18300
+    session_idle: Duration = 1800.0
+    session_absolute: Duration = 43200.0
+
+
+class TargetKind(StrEnum):
+    """One kind per source file in ``collector/``."""
+
+    ACTUATOR = "actuator"
+    REDIS = "redis"
+    POSTGRESQL = "postgresql"
+    LOCAL_PROCESSES = "local_processes"
+    HTTP_PROBE = "http_probe"
+
+
+class TargetSettings(Frozen):
+    """One thing looked at on an interval.
+
+    ``url`` serves actuator and http_probe; ``host``, ``port``, ``user``, ``password_file`` and ``database``
+    serve redis and postgresql; ``stack_file`` serves local_processes. Every series gets the labels ``job``
+    (the name) and ``instance`` (host:port), and those in ``labels``.
+    """
+
+    name: Name
+    kind: TargetKind
+    component: Name | None = None
+    url: str | None = None
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    database: str = "concert"
+    stack_file: Path | None = None
+    interval: Duration | None = None
+    timeout: Duration | None = None
+    labels: dict[str, str] = {}
+
+
+class CollectorSettings(Frozen):
+    """How targets are looked at."""
+
+    interval: Duration = 1.0
+    timeout: Duration = 0.9
+    body_limit_bytes: int = 10 * 1024 * 1024
+    sample_limit: int = 50_000
+    label_limit: int = 64
+    label_value_length_limit: int = 4096
+    fallback_scrape_protocol: Literal["none", "text", "openmetrics"] = "none"
+    targets: tuple[TargetSettings, ...] = ()
+
+
+class MetricsSettings(Frozen):
+    """The embedded store."""
+
+    lookback: Duration = 300.0
+    keep: Duration = 1800.0
+    max_steps: int = 11_000
+    max_samples: int = 5_000_000
+
+
+class RuleSettings(Frozen):
+    """A Prometheus alerting rule written in ``config.yaml`` itself, as it would stand in a rule file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    alert: str
+    expr: str
+    for_: Annotated[Duration, Field(alias="for")] = 0.0
+    keep_firing_for: Duration = 0.0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class AlertsSettings(Frozen):
+    """Which rules, and when an incident is over."""
+
+    rule_files: tuple[str, ...] = ("alerts/rules/*.yaml",)
+    rules: tuple[RuleSettings, ...] = ()
+    quiet: Duration = 20.0
+
+
+class FactSettings(Frozen):
+    """A number shown at a component or on an arrow of the why card."""
+
+    title: str
+    expr: str
+    unit: str = ""
+
+
+class ComponentSettings(Frozen):
+    """One part of the journey, and what it leans on.
+
+    ``saturated`` is PromQL that returns something exactly while this component is the bottleneck.
+    """
+
+    name: Name
+    title: str
+    calls: tuple[Name, ...] = ()
+    saturated: str | None = None
+    facts: tuple[FactSettings, ...] = ()
+
+
+class LeverKind(StrEnum):
+    """One kind per file in ``runbooks/levers/``."""
+
+    HTTP_JSON = "http_json"
+    RESILIENCE4J = "resilience4j"
+
+
+class PutBack(StrEnum):
+    """Who ramps a lever back when its lease is not renewed: exactly one party."""
+
+    TARGET = "target"
+    SHOWCALL = "showcall"
+
+
+class LeverSettings(Frozen):
+    """One typed knob. Numeric levers have ``minimum``/``maximum``; state levers have ``states``."""
+
+    name: Name
+    title: str
+    kind: LeverKind
+    component: Name
+    url: str
+    unit: str = ""
+    breaker: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    baseline: float | str | None = None
+    safe_direction: Literal["down", "up"] | None = None
+    safe_state: str | None = None
+    states: tuple[str, ...] = ()
+    put_back: PutBack = PutBack.TARGET
+    lease: Duration = 60.0
+    timeout: Duration = 1.0
+
+
+class RunbookMode(StrEnum):
+    """How far runbooks may go; a runbook's own mode can only be stricter than this one."""
+
+    AUTO = "auto"
+    ASK = "ask"
+    OBSERVE = "observe"
+
+
+class RunbooksSettings(Frozen):
+    """Acting."""
+
+    catalog: Path = Path("runbooks/catalog")
+    mode: RunbookMode = RunbookMode.AUTO
+    renew_every: Duration = 10.0
+    facts_stale_after: Duration = 5.0
+    kill_switch_after_undone: int = 2
+    kill_switch_window: Duration = 1800.0
+
+
+class StackSettings(Frozen):
+    """The concert stack as local processes (``showcall stack up``)."""
+
+    run_dir: Path = Path("stack/run")
+    host: str = "127.0.0.1"
+    service_port: Port = 18080
+    management_port: Port = 18081
+    valkey_port: Port = 18379
+    postgres_port: Port = 18432
+    profile: Literal["published", "improved"] = "published"
+    request_threads: int = 200
+    pool_size: int = 10
+    pool_timeout: Duration = 30.0
+    admission_per_10_seconds: int = 100
+    active_users_cap: int = 1000
+    seats: int = 1_500_000
+    capacity_low: float = 4.5
+    capacity_high: float = 5.2
+
+
+class Settings(Frozen):
+    """The whole of ``config.yaml``."""
+
+    name: str = "concert"
+    data_dir: Path = Path("var")
+    web: WebSettings = WebSettings()
+    collector: CollectorSettings = CollectorSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    alerts: AlertsSettings = AlertsSettings()
+    topology: tuple[ComponentSettings, ...] = ()
+    levers: tuple[LeverSettings, ...] = ()
+    runbooks: RunbooksSettings = RunbooksSettings()
+    stack: StackSettings = StackSettings()

@@ -1,0 +1,1 @@
+"""The concert stack that is watched; it knows nothing of Showcall."""

@@ -1,0 +1,1 @@
+"""Drills: a load and a fault, and what must follow."""

@@ -1,0 +1,1 @@
+"""The load engine: virtual users on uvloop."""

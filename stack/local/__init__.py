@@ -1,0 +1,1 @@
+"""The concert stack as local processes."""

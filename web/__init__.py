@@ -1,0 +1,1 @@
+"""The console, the HTTP APIs and the live event stream."""
