@@ -39,7 +39,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Aggregator:
-    """An aggregation operator; ``param_type`` is the type of what stands before the expression, if anything."""
+    """An aggregation operator; ``param_type`` is the type of what stands before the expression, if any."""
 
     name: str
     param_type: ValueType | None = None
@@ -53,9 +53,11 @@ _OF_VECTOR = (
 )
 _OF_MATRIX = (
     "absent_over_time avg_over_time changes count_over_time delta deriv idelta increase irate last_over_time "
-    "max_over_time min_over_time present_over_time rate resets stddev_over_time stdvar_over_time sum_over_time"
+    "max_over_time min_over_time present_over_time rate resets stddev_over_time stdvar_over_time "
+    "sum_over_time"
 )
 _OF_OPTIONAL_VECTOR = "day_of_month day_of_week day_of_year days_in_month hour minute month year"
+_PLAIN_AGGREGATORS = "avg count group max min stddev stdvar sum"
 _EXPERIMENTAL_OF_MATRIX = (
     "first_over_time mad_over_time ts_of_first_over_time ts_of_last_over_time ts_of_max_over_time "
     "ts_of_min_over_time"
@@ -97,7 +99,7 @@ AGGREGATORS: Mapping[str, Aggregator] = MappingProxyType(
     {
         aggregator.name: aggregator
         for aggregator in (
-            *(Aggregator(name) for name in "avg count group max min stddev stdvar sum".split()),
+            *(Aggregator(name) for name in _PLAIN_AGGREGATORS.split()),
             *(Aggregator(name, _SCALAR) for name in ("bottomk", "quantile", "topk")),
             Aggregator("count_values", _STRING),
             *(Aggregator(name, _SCALAR, experimental=True) for name in ("limit_ratio", "limitk")),
