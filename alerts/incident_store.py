@@ -76,8 +76,15 @@ def acknowledge(tx: Connection, incident_id: int, who: str, now: float) -> bool:
     )
     if marked.rowcount != 1:
         return False
-    text = f"Acknowledged by {who}"
-    _by_user(tx, TimelineKind.ACKNOWLEDGED, incident_id, who, text, now)
+    row = NewTimelineRow(
+        at=now,
+        kind=TimelineKind.ACKNOWLEDGED,
+        reason="by_user",
+        text=f"Acknowledged by {who}",
+        incident_id=incident_id,
+        actor=f"user:{who}",
+    )
+    timeline_store.append(tx, row)
     return True
 
 
@@ -91,13 +98,7 @@ def add_note(tx: Connection, incident_id: int, who: str, text: str, now: float) 
         raise ValueError("the note is empty (want some text)")
     if get(tx, incident_id) is None:
         raise ValueError(f"there is no incident {incident_id}")
-    return _by_user(tx, TimelineKind.NOTE, incident_id, who, text, now)
-
-
-def _by_user(tx: Connection, kind: TimelineKind, incident_id: int, who: str, text: str, now: float) -> int:
-    row = NewTimelineRow(
-        at=now, kind=kind, reason="by_user", text=text, incident_id=incident_id, actor=f"user:{who}"
-    )
+    row = NewTimelineRow(now, TimelineKind.NOTE, "by_user", text, incident_id, actor=f"user:{who}")
     return timeline_store.append(tx, row)
 
 

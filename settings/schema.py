@@ -105,11 +105,20 @@ class AlertsSettings(Frozen):
 
 
 class FactSettings(Frozen):
-    """A number shown at a component or on an arrow of the why card."""
+    """A number shown at a component or on an arrow of the why card.
+
+    ``to`` puts it on the arrow to a component that this one calls. ``role`` gives it a place in the one-line
+    chain: the demand against the capacity, then the effects from the cause up to the visitor; the worst value
+    of an effect is kept as the incident's peak. A demand may say how many calls one of its units ``makes``.
+    """
 
     title: str
     expr: str
     unit: str = ""
+    role: Literal["info", "demand", "capacity", "effect"] = "info"
+    to: Name | None = None
+    makes: Annotated[float, Field(gt=0)] | None = None
+    makes_unit: str = "calls"
 
 
 class ComponentSettings(Frozen):
