@@ -22,6 +22,7 @@ class Alert:
 
     Attributes:
         rule: the alert's name, e.g. ``PoolExhausted``.
+        rule_key: which rule of all, e.g. ``pool/PoolExhausted`` (group and name).
         labels: the sample's and the rule's labels, with ``alertname``.
         state: ``inactive`` once it has resolved.
         held: what it was when it became unknown; the same as ``state`` otherwise.
@@ -54,3 +55,4 @@ class Alert:
     id: int = 0
     unknown_at: float | None = None
     keep_firing_since: float | None = None
+    rule_key: str = ""

@@ -15,6 +15,7 @@ alerts = Table(
     database.metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("rule", String(200), nullable=False),
+    Column("rule_key", String(400), nullable=False),
     Column("labels", Text, nullable=False),
     Column("annotations", Text, nullable=False),
     Column("state", String(20), nullable=False, index=True),
@@ -64,6 +65,7 @@ def remove(tx: Connection, alert_id: int) -> None:
 def _columns(alert: Alert) -> dict[str, object]:
     return {
         "rule": alert.rule,
+        "rule_key": alert.rule_key,
         "labels": json.dumps(dict(alert.labels), ensure_ascii=False),
         "annotations": json.dumps(dict(alert.annotations), ensure_ascii=False),
         "state": alert.state.value,
@@ -85,6 +87,7 @@ def _alert(found: RowMapping) -> Alert:
     return Alert(
         id=found["id"],
         rule=found["rule"],
+        rule_key=found["rule_key"],
         labels=labels_of(json.loads(found["labels"])),
         annotations=json.loads(found["annotations"]),
         state=AlertState(found["state"]),
