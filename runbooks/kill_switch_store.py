@@ -1,0 +1,43 @@
+"""The kill switch in SQL: every turn of it is a row, the newest is how it stands."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Boolean, Column, Connection, Float, Integer, String, Table, Text, select
+
+import database
+
+kill_switch = Table(
+    "kill_switch",
+    database.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("engaged", Boolean, nullable=False),
+    Column("who", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitch:
+    """How the kill switch stands: since when, by whom (``showcall`` or ``user:<name>``) and why."""
+
+    engaged: bool
+    at: float = 0.0
+    who: str = ""
+    why: str = ""
+
+
+def read(connection: Connection) -> KillSwitch:
+    """How it stands now; never turned means not engaged."""
+    query = select(kill_switch).order_by(kill_switch.c.id.desc()).limit(1)
+    found = connection.execute(query).mappings().first()
+    if found is None:
+        return KillSwitch(engaged=False)
+    return KillSwitch(engaged=found["engaged"], at=found["at"], who=found["who"], why=found["why"])
+
+
+def turn(tx: Connection, switch: KillSwitch) -> None:
+    """Engage or disengage it."""
+    tx.execute(
+        kill_switch.insert().values(at=switch.at, engaged=switch.engaged, who=switch.who, why=switch.why)
+    )

@@ -1,0 +1,110 @@
+"""Held leases in SQL: one row per lever that is away from its baseline."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Column, Connection, Float, Integer, RowMapping, String, Table, Text, select
+
+import database
+from alerts.held_lease import HeldLease
+from runbooks.lease import Lease, LeasePhase
+
+leases = Table(
+    "leases",
+    database.metadata,
+    Column("lever", String(80), primary_key=True),
+    Column("run_key", String(120), nullable=False, index=True),
+    Column("runbook", String(80), nullable=False),
+    Column("component", String(80), nullable=False),
+    Column("incident_id", Integer),
+    Column("value", Text, nullable=False),
+    Column("baseline", Text, nullable=False),
+    Column("unit", String(40), nullable=False),
+    Column("since", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("phase", String(20), nullable=False),
+    Column("doing", Text, nullable=False),
+    Column("next_at", Float),
+)
+
+
+def held(connection: Connection) -> Sequence[Lease]:
+    """Every held lease, by lever name."""
+    query = select(leases).order_by(leases.c.lever)
+    return [_lease(found) for found in connection.execute(query).mappings()]
+
+
+def of_run(connection: Connection, run_key: str) -> Lease | None:
+    """The lease that a run holds, or None."""
+    query = select(leases).where(leases.c.run_key == run_key)
+    found = connection.execute(query).mappings().first()
+    return None if found is None else _lease(found)
+
+
+def save(tx: Connection, lease: Lease) -> None:
+    """Write a lease, in place of what the lever's row said before."""
+    end(tx, lease.lever)
+    tx.execute(
+        leases.insert().values(
+            lever=lease.lever,
+            run_key=lease.run_key,
+            runbook=lease.runbook,
+            component=lease.component,
+            incident_id=lease.incident_id,
+            value=json.dumps(lease.value),
+            baseline=json.dumps(lease.baseline),
+            unit=lease.unit,
+            since=lease.since,
+            until=lease.until,
+            phase=lease.phase.value,
+            doing=lease.doing,
+            next_at=lease.next_at,
+        )
+    )
+
+
+def end(tx: Connection, lever: str) -> None:
+    """The lever is no longer held."""
+    tx.execute(leases.delete().where(leases.c.lever == lever))
+
+
+class LeasesInDatabase:
+    """The ``HeldLeases`` that the alerts room asks for."""
+
+    def __init__(self, db: database.Database) -> None:
+        self._database = db
+
+    def held(self) -> tuple[HeldLease, ...]:
+        """Every held lease as the incidents see it."""
+        with self._database.reading() as connection:
+            return tuple(_for_incidents(lease) for lease in held(connection))
+
+
+def _for_incidents(lease: Lease) -> HeldLease:
+    return HeldLease(
+        lever=lease.lever,
+        component=lease.component,
+        incident_id=lease.incident_id,
+        value=lease.value,
+        baseline=lease.baseline,
+        unit=lease.unit,
+        since=lease.since,
+    )
+
+
+def _lease(found: RowMapping) -> Lease:
+    return Lease(
+        lever=found["lever"],
+        run_key=found["run_key"],
+        runbook=found["runbook"],
+        component=found["component"],
+        incident_id=found["incident_id"],
+        value=json.loads(found["value"]),
+        baseline=json.loads(found["baseline"]),
+        unit=found["unit"],
+        since=found["since"],
+        until=found["until"],
+        phase=LeasePhase(found["phase"]),
+        doing=found["doing"],
+        next_at=found["next_at"],
+    )

@@ -1,0 +1,66 @@
+"""A run: one plan being carried out, and the states it goes through.
+
+    asked -> acting -> holding <-> releasing -> succeeded
+                          |            |
+                          +-> target_ramp -> succeeded, undone, stopped or needs_person
+
+Final states never change, save that a late write of our own that shows up at the target is adopted again.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runbooks.plan import Plan
+from settings.schema import RunbookMode
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    ASKED = "asked"
+    ACTING = "acting"
+    HOLDING = "holding"
+    RELEASING = "releasing"
+    TARGET_RAMP = "target_ramp"
+    SUCCEEDED = "succeeded"
+    UNDONE = "undone"
+    FAILED = "failed"
+    NEEDS_PERSON = "needs_person"
+    STOPPED = "stopped"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+
+
+ACTIVE = frozenset({RunState.ACTING, RunState.HOLDING, RunState.RELEASING, RunState.TARGET_RAMP})
+"""States in which a run holds its levers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run.
+
+    Attributes:
+        key: unique; ``<runbook>-<incident>-<count>``. It is also the ``runId`` in the target's lease.
+        reason: the machine-readable reason of the present state.
+        decided_by: ``showcall`` in auto mode, else ``user:<name>`` who approved or declined.
+        asked_at, expires_at: set when a person is asked.
+        control: where the run stands, as JSON of ``runbooks.run_memory.RunMemory``.
+        holder: which run loop carries it out; a loop that finds another here lets go of the run.
+    """
+
+    key: str
+    runbook: str
+    incident_id: int | None
+    lever: str
+    state: RunState
+    reason: str
+    mode: RunbookMode
+    plan: Plan
+    created_at: float
+    asked_at: float | None = None
+    expires_at: float | None = None
+    decided_by: str | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    control: str = "{}"
+    holder: str = ""
