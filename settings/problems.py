@@ -33,7 +33,7 @@ class ConfigError(Exception):
     """Everything that is wrong; ``str()`` has one problem a line, in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=_place))
+        self.problems = tuple(sorted(problems, key=in_file_order))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -42,5 +42,6 @@ def dotted(path: KeyPath) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def _place(problem: Problem) -> tuple[str, int, int]:
+def in_file_order(problem: Problem) -> tuple[str, int, int]:
+    """Sort key: by file, then from top to bottom."""
     return problem.file, problem.line or 0, problem.column or 0
