@@ -2,9 +2,9 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from settings.durations import parse_duration
 
@@ -148,8 +148,20 @@ class PutBack(StrEnum):
     SHOWCALL = "showcall"
 
 
+def _number_or_state(value: object) -> object:
+    """A lever's value as written: a number where it reads as one, else a state's name."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 class LeverSettings(Frozen):
-    """One typed knob. Numeric levers have ``minimum``/``maximum``; state levers have ``states``."""
+    """One typed knob. Numeric levers have ``minimum``/``maximum``; state levers have ``states``.
+
+    ``baseline`` is where the lever belongs when nobody holds it: a number within the bounds, or one of the
+    states. ``safe_direction``/``safe_state`` say which way protects the stack.
+    """
 
     name: Name
     title: str
@@ -160,13 +172,42 @@ class LeverSettings(Frozen):
     breaker: str | None = None
     minimum: float | None = None
     maximum: float | None = None
-    baseline: float | str | None = None
+    baseline: Annotated[float | str, BeforeValidator(_number_or_state)]
     safe_direction: Literal["down", "up"] | None = None
     safe_state: str | None = None
     states: tuple[str, ...] = ()
     put_back: PutBack = PutBack.TARGET
     lease: Duration = 60.0
     timeout: Duration = 1.0
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        wrong = _number_problems(self) if self.kind is LeverKind.HTTP_JSON else _state_problems(self)
+        if not self.url.startswith(("http://", "https://")):
+            wrong.append(f"url is {self.url!r} (want http:// or https://)")
+        if wrong:
+            raise ValueError(f"lever {self.name!r}: " + "; ".join(wrong))
+        return self
+
+
+def _number_problems(lever: LeverSettings) -> list[str]:
+    low, high, baseline = lever.minimum, lever.maximum, lever.baseline
+    if low is None or high is None or lever.safe_direction is None:
+        return ["a lever of kind http_json needs minimum, maximum and safe_direction"]
+    if isinstance(baseline, str) or not low <= baseline <= high:
+        return [f"baseline is {baseline!r} (want a number from {low:g} to {high:g})"]
+    return []
+
+
+def _state_problems(lever: LeverSettings) -> list[str]:
+    if lever.breaker is None or not lever.states or lever.safe_state is None:
+        return ["a lever of kind resilience4j needs breaker, states and safe_state"]
+    named = {"baseline": lever.baseline, "safe_state": lever.safe_state}
+    return [
+        f"{key} is {state!r} (want one of the states: {', '.join(lever.states)})"
+        for key, state in named.items()
+        if state not in lever.states
+    ]
 
 
 class RunbookMode(StrEnum):
