@@ -1,4 +1,4 @@
-"""What a person asks of the run loop: the console writes a row, the loop acts on it and writes the outcome."""
+"""What a person asks of the run loop: the console writes a row, the loop acts and writes the outcome."""
 
 from dataclasses import dataclass
 from enum import StrEnum
