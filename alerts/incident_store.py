@@ -26,6 +26,8 @@ incidents = Table(
     Column("acknowledged_at", Float),
     Column("why", Text),
     Column("peak", Text, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("clear_since", Float),
     Column("quiet_since", Float),
     Column("reopened_at", Text, nullable=False),
     sqlite_autoincrement=True,
@@ -114,6 +116,8 @@ def _columns(incident: Incident) -> dict[str, object]:
         "resolved_at": incident.resolved_at,
         "why": None if incident.why is None else why_json.to_json(incident.why),
         "peak": json.dumps(peaks, ensure_ascii=False),
+        "rules": json.dumps(incident.rules),
+        "clear_since": incident.clear_since,
         "quiet_since": incident.quiet_since,
         "reopened_at": json.dumps(incident.reopened_at),
     }
@@ -133,6 +137,8 @@ def _incident(found: RowMapping) -> Incident:
         acknowledged_at=found["acknowledged_at"],
         why=None if found["why"] is None else why_json.from_json(found["why"]),
         peak={key: Peak(**peak) for key, peak in json.loads(found["peak"]).items()},
+        rules=tuple(json.loads(found["rules"])),
+        clear_since=found["clear_since"],
         quiet_since=found["quiet_since"],
         reopened_at=tuple(json.loads(found["reopened_at"])),
     )
