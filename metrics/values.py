@@ -65,7 +65,7 @@ class Matrix:
     series: tuple[Points, ...]
 
 
-QueryResult: TypeAlias = "Scalar | String | Vector | Matrix"
+QueryResult: TypeAlias = Scalar | String | Vector | Matrix
 
 
 @dataclass(frozen=True, slots=True)

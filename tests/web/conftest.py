@@ -1,0 +1,49 @@
+"""A console over a real database, with a fixed clock."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import settings
+from collector.round import ErrorKind, TargetReport
+from database import Database
+from settings.schema import Settings
+from tests.web.desk import NOW, Desk, Numbers
+from web.app import create_app
+from web.parts import ConsoleParts, LoopHealth, RuleStatus
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def demo_settings() -> Settings:
+    return settings.load(ROOT / "config.yaml")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, demo_settings: Settings) -> Iterator[Desk]:
+    database = Database(f"sqlite:///{tmp_path}/console.db")
+    clock = [NOW]
+    numbers = Numbers({"hikaricp_connections_pending": 27.0, "quantile": 6.1})
+    reports = [
+        TargetReport("concert", "actuator", NOW - 0.4, 0.01, True, 300, None, None, NOW - 0.4),
+        TargetReport(
+            "redis", "redis", NOW - 0.4, 0.9, False, 0, ErrorKind.REFUSED, "nothing listens", NOW - 75
+        ),
+    ]
+    loops = [LoopHealth("collector", True, 0.3, 5.0)]
+    parts = ConsoleParts(
+        settings=demo_settings,
+        database=database,
+        asker=numbers,
+        clock=lambda: clock[0],
+        targets=lambda: tuple(reports),
+        rules=lambda: (RuleStatus("PoolExhausted"),),
+        loops=lambda: tuple(loops),
+        own_metrics=lambda: b"showcall_rounds_total 3\n",
+    )
+    app = create_app(parts)
+    database.create_all()
+    yield Desk(parts, app.test_client(), numbers, clock, reports, loops)
+    database.close()

@@ -1,0 +1,114 @@
+"""Health checks for machines: alive, ready, and every component in application/health+json."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, jsonify
+from sqlalchemy.exc import SQLAlchemyError
+
+from alerts import incident_store
+from web import wording
+from web.parts import ConsoleParts, LoopHealth, parts
+from web.security import public
+
+blueprint = Blueprint("health", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One component: ``status`` is pass, warn or fail."""
+
+    name: str
+    status: str
+    observed: str
+
+
+@blueprint.get("/-/healthy")
+@public
+def healthy() -> tuple[str, int]:
+    """200 while every loop turns; 503 names those that do not."""
+    dead = [loop.name for loop in parts().loops() if not loop.alive]
+    return (f"dead: {', '.join(dead)}\n", 503) if dead else ("healthy\n", 200)
+
+
+@blueprint.get("/-/ready")
+@public
+def ready() -> tuple[str, int]:
+    """200 once every target was looked at and the database answers."""
+    part = parts()
+    reasons = [
+        check.observed for check in (database_check(part), rounds_check(part)) if check.status == "fail"
+    ]
+    return (f"not ready: {'; '.join(reasons)}\n", 503) if reasons else ("ready\n", 200)
+
+
+@blueprint.get("/health")
+@public
+def health() -> Response:
+    """Every component; 503 when one fails. Targets that are down only warn: they are the stack's health."""
+    part = parts()
+    checks = all_checks(part)
+    status = overall(checks)
+    body = {
+        "status": status,
+        "description": f"Showcall of {part.settings.name}",
+        "time": wording.iso(part.clock()),
+        "checks": {
+            check.name: [{"status": check.status, "observedValue": check.observed}] for check in checks
+        },
+    }
+    answer = jsonify(body)
+    answer.status_code = 503 if status == "fail" else 200
+    answer.content_type = "application/health+json"
+    return answer
+
+
+def overall(checks: Sequence[Check]) -> str:
+    """The worst status."""
+    found = {check.status for check in checks}
+    return "fail" if "fail" in found else "warn" if "warn" in found else "pass"
+
+
+def all_checks(part: ConsoleParts) -> list[Check]:
+    """Database, loops, rules and targets."""
+    loops = [loop_check(loop) for loop in part.loops()]
+    targets = [
+        Check(f"target:{report.target}", "pass" if report.up else "warn", "up" if report.up else "down")
+        for report in part.targets()
+    ]
+    return [database_check(part), *loops, rules_check(part), *targets]
+
+
+def loop_check(loop: LoopHealth) -> Check:
+    """A loop fails when its last turn is too long ago."""
+    age = "never turned" if loop.age is None else f"last turn {loop.age:.1f} s ago (limit {loop.limit:g} s)"
+    return Check(
+        f"loop:{loop.name}", "pass" if loop.alive else "fail", " ".join(filter(None, (age, loop.note)))
+    )
+
+
+def database_check(part: ConsoleParts) -> Check:
+    """Whether the database answers."""
+    try:
+        with part.database.reading() as connection:
+            incident_store.recent(connection, 1)
+    except SQLAlchemyError as error:
+        return Check("database", "fail", f"the database does not answer ({type(error).__name__})")
+    return Check("database", "pass", "answers")
+
+
+def rounds_check(part: ConsoleParts) -> Check:
+    """Whether every configured target was looked at once."""
+    wanted = {target.name for target in part.settings.collector.targets}
+    missing = sorted(wanted - {report.target for report in part.targets()})
+    if missing:
+        return Check("targets", "fail", f"not looked at yet: {', '.join(missing)}")
+    return Check("targets", "pass", "all looked at")
+
+
+def rules_check(part: ConsoleParts) -> Check:
+    """Rules whose query failed warn: the others go on."""
+    broken = [rule.name for rule in part.rules() if rule.error]
+    if broken:
+        return Check("rules", "warn", f"failing: {', '.join(broken)}")
+    return Check("rules", "pass", f"{len(part.rules())} rules evaluate")

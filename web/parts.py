@@ -1,0 +1,51 @@
+"""What the console needs of the rest; assembly hands it over."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flask import current_app
+
+from collector.round import TargetReport
+from database import Database
+from metrics.values import Asker
+from settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LoopHealth:
+    """One loop: ``age`` is seconds since its last turn, ``limit`` the age at which it counts as dead."""
+
+    name: str
+    alive: bool
+    age: float | None
+    limit: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStatus:
+    """A rule's name and why its last evaluation failed; empty when it did not."""
+
+    name: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleParts:
+    """Everything that pages read. ``clock`` gives Unix seconds."""
+
+    settings: Settings
+    database: Database
+    asker: Asker
+    clock: Callable[[], float]
+    targets: Callable[[], Sequence[TargetReport]]
+    rules: Callable[[], Sequence[RuleStatus]]
+    loops: Callable[[], Sequence[LoopHealth]]
+    own_metrics: Callable[[], bytes]
+
+
+def parts() -> ConsoleParts:
+    """The parts of the application that serves the current request."""
+    found = current_app.extensions["showcall"]
+    assert isinstance(found, ConsoleParts)  # noqa: S101 - a wiring mistake, not an input
+    return found

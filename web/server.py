@@ -1,0 +1,96 @@
+"""The web server: uvicorn on a thread of its own; Flask behind a2wsgi, the event stream beside it."""
+
+import socket
+import threading
+from typing import cast
+
+import uvicorn
+from a2wsgi import WSGIMiddleware
+from a2wsgi.wsgi_typing import WSGIApp
+from flask import Flask
+
+from web.app import create_app
+from web.events import Events, Receive, Scope, Send
+from web.parts import ConsoleParts
+
+WORKERS = 8
+STOP_SECONDS = 3.0
+
+
+class PortInUseError(RuntimeError):
+    """The console's port is taken."""
+
+
+class Console:
+    """The ASGI application: /events by itself, everything else by Flask."""
+
+    def __init__(self, app: Flask, parts: ConsoleParts) -> None:
+        self._events = Events(app, parts)
+        self._flask = WSGIMiddleware(cast(WSGIApp, app.wsgi_app), workers=WORKERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route one connection."""
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/events" and scope["method"] == "GET":
+            await self._events(scope, receive, send)
+        else:
+            await self._flask(scope, receive, send)  # type: ignore[arg-type]
+
+
+class WebServer:
+    """Started and stopped by assembly.
+
+    Raises:
+        PortInUseError: from the constructor, naming the setting.
+    """
+
+    def __init__(self, parts: ConsoleParts) -> None:
+        web = parts.settings.web
+        self._socket = _listen(web.host, web.port)
+        config = uvicorn.Config(
+            Console(create_app(parts), parts),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            # Without it an open event stream keeps the server from ever stopping.
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+
+    @property
+    def address(self) -> str:
+        """Where the console is, e.g. ``http://127.0.0.1:18300``."""
+        host, port = cast(tuple[str, int], self._socket.getsockname()[:2])
+        return f"http://{host}:{port}"
+
+    def start(self) -> None:
+        """Serve from now on."""
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Whether the server's thread runs."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Stop accepting, end streams, wait a moment for answers in flight."""
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortInUseError(
+            f"web.port: {host}:{port} cannot be used ({error.strerror}); stop what uses it or choose another"
+        ) from None
+    return listener

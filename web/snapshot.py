@@ -1,0 +1,294 @@
+"""What the Now page shows, as one frozen value computed at one time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerts import incident_store, timeline_store
+from alerts.incident import Incident, IncidentState
+from alerts.timeline import TimelineRow
+from collector.round import TargetReport
+from metrics.errors import QueryError
+from metrics.values import Asker, QueryResult, Scalar, Vector
+from runbooks import kill_switch_store, lease_store, run_store
+from runbooks.kill_switch_store import KillSwitch
+from runbooks.lease import Lease
+from runbooks.run import Run, RunState
+from settings.schema import ComponentSettings, FactSettings, Settings, TargetKind
+from web import wording
+from web.parts import ConsoleParts
+
+ROWS_SHOWN = 12
+STALE_AFTER_SECONDS = 5.0
+
+
+class Health(StrEnum):
+    """The stack in one word."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    INCIDENT = "incident"
+    ACTING = "acting"
+
+
+class ComponentState(StrEnum):
+    """A component in one word; unknown while the facts behind it are missing or old."""
+
+    OK = "ok"
+    SATURATED = "saturated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFact:
+    """A number as people read it, with the query behind it."""
+
+    title: str
+    expr: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownComponent:
+    """One part of the journey."""
+
+    name: str
+    title: str
+    state: ComponentState
+    calls: tuple[str, ...]
+    facts: tuple[ShownFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTarget:
+    """A target with the age of its data in seconds (None: never any)."""
+
+    name: str
+    up: bool
+    age: float | None
+    error: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLease:
+    """A held lever. Times are Unix seconds, ``next_in`` seconds from now."""
+
+    lever: str
+    title: str
+    value: str
+    baseline: str
+    unit: str
+    phase: str
+    doing: str
+    until: float
+    next_at: float | None
+    next_in: float | None
+    run_key: str
+    runbook: str
+    incident_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAsk:
+    """A run that waits for a person."""
+
+    key: str
+    runbook: str
+    summary: str
+    plan_hash: str
+    expires_at: float
+    incident_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole of the Now page."""
+
+    at: float
+    health: Health
+    headline: str
+    subline: str
+    mode: str
+    components: tuple[ShownComponent, ...]
+    incidents: tuple[Incident, ...]
+    leases: tuple[ShownLease, ...]
+    asks: tuple[ShownAsk, ...]
+    targets: tuple[ShownTarget, ...]
+    kill_switch: KillSwitch
+    rows: tuple[TimelineRow, ...]
+
+
+def take(parts: ConsoleParts) -> Snapshot:
+    """Look at everything once."""
+    now = parts.clock()
+    with parts.database.reading() as connection:
+        incidents = tuple(reversed(incident_store.unresolved(connection)))
+        leases = tuple(shown_lease(lease, parts.settings, now) for lease in lease_store.held(connection))
+        asks = tuple(shown_ask(run) for run in run_store.in_state(connection, RunState.ASKED))
+        kill_switch = kill_switch_store.read(connection)
+        rows = tuple(timeline_store.latest(connection, ROWS_SHOWN))
+    targets = tuple(shown_target(report, parts.settings, now) for report in parts.targets())
+    health = judge(incidents, leases, targets)
+    return Snapshot(
+        at=now,
+        health=health,
+        headline=headline(health, incidents, targets),
+        subline=subline(incidents, leases, now),
+        mode=parts.settings.runbooks.mode.value,
+        components=components(parts.asker, parts.settings.topology, now),
+        incidents=incidents,
+        leases=leases,
+        asks=asks,
+        targets=targets,
+        kill_switch=kill_switch,
+        rows=rows,
+    )
+
+
+def judge(
+    incidents: Sequence[Incident], leases: Sequence[ShownLease], targets: Sequence[ShownTarget]
+) -> Health:
+    """The worst thing that is true: an open incident, then acting, then missing data."""
+    if any(incident.state is IncidentState.OPEN for incident in incidents):
+        return Health.INCIDENT
+    if incidents or leases:
+        return Health.ACTING
+    if not targets or any(not target.up or is_old(target) for target in targets):
+        return Health.DEGRADED
+    return Health.OK
+
+
+def is_old(target: ShownTarget) -> bool:
+    """Whether a target's newest data is too old to speak of now."""
+    return target.age is None or target.age > STALE_AFTER_SECONDS
+
+
+def headline(health: Health, incidents: Sequence[Incident], targets: Sequence[ShownTarget]) -> str:
+    """The state in one sentence."""
+    if incidents:
+        return incidents[0].title
+    if health is Health.ACTING:
+        return "A lever is away from its baseline"
+    if health is Health.DEGRADED:
+        blind = [target.name for target in targets if not target.up or is_old(target)]
+        return f"No current data from {', '.join(blind)}" if blind else "Waiting for the first data"
+    return "All quiet: visitors get through"
+
+
+def subline(incidents: Sequence[Incident], leases: Sequence[ShownLease], now: float) -> str:
+    """What is being done about it, since when."""
+    if not incidents:
+        return "No incident is open."
+    incident = incidents[0]
+    owner = (
+        f"owned by {incident.acknowledged_by}" if incident.acknowledged_by else "nobody has acknowledged it"
+    )
+    acting = "; ".join(f"{lease.title} at {lease.value} {lease.unit}" for lease in leases) or "no lever moved"
+    since = wording.duration(now - incident.opened_at)
+    return f"{incident.state.value} for {since} · {acting} · {owner}"
+
+
+def components(asker: Asker, topology: Sequence[ComponentSettings], at: float) -> tuple[ShownComponent, ...]:
+    """Every component with its numbers."""
+    return tuple(
+        ShownComponent(
+            name=component.name,
+            title=component.title,
+            state=component_state(asker, component, at),
+            calls=component.calls,
+            facts=tuple(shown_fact(asker, fact, at) for fact in component.facts),
+        )
+        for component in topology
+    )
+
+
+def component_state(asker: Asker, component: ComponentSettings, at: float) -> ComponentState:
+    """Saturated when its query returns something now; unknown when its facts are missing or old."""
+    if component.saturated is None:
+        return ComponentState.OK
+    try:
+        age = asker.freshness(component.saturated, at)
+        if age is None or age > STALE_AFTER_SECONDS:
+            return ComponentState.UNKNOWN
+        result = asker.query(component.saturated, at)
+    except QueryError:
+        return ComponentState.UNKNOWN
+    return ComponentState.SATURATED if holds(result) else ComponentState.OK
+
+
+def holds(result: QueryResult) -> bool:
+    """Whether a condition's result means yes: a vector with samples, or a scalar that is not zero."""
+    if isinstance(result, Scalar):
+        return result.value != 0
+    return isinstance(result, Vector) and bool(result.samples)
+
+
+def shown_fact(asker: Asker, fact: FactSettings, at: float) -> ShownFact:
+    """A fact's number, or ``no data``."""
+    try:
+        value = single(asker.query(fact.expr, at))
+    except QueryError:
+        value = None
+    return ShownFact(fact.title, fact.expr, wording.number(value, fact.unit))
+
+
+def single(result: QueryResult) -> float | None:
+    """The one number of a result; None when there is none."""
+    if isinstance(result, Scalar):
+        return result.value
+    if isinstance(result, Vector) and result.samples:
+        return result.samples[0].value
+    return None
+
+
+def shown_lease(lease: Lease, settings: Settings, now: float) -> ShownLease:
+    """A lease in words."""
+    titles = {lever.name: lever.title for lever in settings.levers}
+    return ShownLease(
+        lever=lease.lever,
+        title=titles.get(lease.lever, lease.lever),
+        value=shown_value(lease.value),
+        baseline=shown_value(lease.baseline),
+        unit=lease.unit,
+        phase=lease.phase.value,
+        doing=lease.doing,
+        until=lease.until,
+        next_at=lease.next_at,
+        next_in=None if lease.next_at is None else max(0.0, lease.next_at - now),
+        run_key=lease.run_key,
+        runbook=lease.runbook,
+        incident_id=lease.incident_id,
+    )
+
+
+def shown_value(value: float | str) -> str:
+    """A lever's value: a number without needless zeros, or a state's name."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def shown_ask(run: Run) -> ShownAsk:
+    """A waiting run in words."""
+    return ShownAsk(
+        key=run.key,
+        runbook=run.runbook,
+        summary=run.plan.text,
+        plan_hash=run.plan.hash,
+        expires_at=run.expires_at or run.created_at,
+        incident_id=run.incident_id,
+    )
+
+
+def shown_target(report: TargetReport, settings: Settings, now: float) -> ShownTarget:
+    """A target's last report in words."""
+    simulated = any(
+        target.name == report.target and target.kind is TargetKind.LOCAL_PROCESSES
+        for target in settings.collector.targets
+    )
+    return ShownTarget(
+        name=report.target,
+        up=report.up,
+        age=None if report.last_up_at is None else max(0.0, now - report.last_up_at),
+        error=report.error or "",
+        simulated=simulated,
+    )

@@ -1,0 +1,98 @@
+// Draws the incident's charts with uPlot: lines over time, and a band while a runbook held a lever.
+const COLOURS = ["--bad", "--accent", "--good"];
+
+const clock = (at) => new Date(at * 1000).toTimeString().slice(0, 8);
+const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function bands(list) {
+  return (plot) => {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.fillStyle = theme("--act");
+    ctx.globalAlpha = 0.13;
+    for (const band of list) {
+      const from = Math.max(plot.valToPos(band.start, "x", true), bbox.left);
+      const to = Math.min(plot.valToPos(band.end, "x", true), bbox.left + bbox.width);
+      if (to > from) ctx.fillRect(from, bbox.top, to - from, bbox.height);
+    }
+    ctx.restore();
+  };
+}
+
+export class Charts {
+  constructor(place, address) {
+    this.place = place;
+    this.address = address;
+    this.plots = [];
+    this.bands = [];
+    new ResizeObserver(() => this.resize()).observe(place);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rebuild());
+  }
+
+  async keepDrawn() {
+    await this.load();
+    setInterval(() => document.hidden || this.load(), 3000);
+  }
+
+  async load() {
+    const answer = await fetch(this.address, { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    this.data = await answer.json();
+    this.bands.splice(0, this.bands.length, ...this.data.bands);
+    if (!this.plots.length) this.build();
+    else this.data.charts.forEach((chart, index) => this.plots[index].setData(this.columns(chart)));
+  }
+
+  columns(chart) {
+    return [this.data.times, ...chart.lines.map((line) => line.values)];
+  }
+
+  rebuild() {
+    this.plots.forEach((plot) => plot.destroy());
+    this.plots = [];
+    this.place.replaceChildren();
+    if (this.data) this.build();
+  }
+
+  build() {
+    for (const chart of this.data.charts) {
+      const card = document.createElement("div");
+      card.className = "chart";
+      const title = document.createElement("h3");
+      title.textContent = `${chart.title} (${chart.unit})`;
+      const figure = document.createElement("figure");
+      figure.setAttribute("aria-label", title.textContent);
+      card.append(title, figure);
+      this.place.append(card);
+      this.plots.push(new uPlot(this.options(chart, figure), this.columns(chart), figure));
+    }
+  }
+
+  options(chart, figure) {
+    const axis = { stroke: theme("--soft"), grid: { stroke: theme("--line"), width: 1 }, ticks: { stroke: theme("--line") } };
+    return {
+      width: Math.max(figure.clientWidth, 240),
+      height: 190,
+      cursor: { sync: { key: "incident" } },
+      hooks: { drawClear: [bands(this.bands)] },
+      scales: { y: { range: (plot, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+      axes: [{ ...axis, values: (plot, ticks) => ticks.map(clock), space: 70 }, { ...axis, size: 48 }],
+      series: [
+        { label: "time", value: (plot, at) => (at == null ? "" : clock(at)) },
+        ...chart.lines.map((line, index) => ({
+          label: line.title,
+          stroke: theme(COLOURS[index % COLOURS.length]),
+          width: 1.75,
+          points: { show: false },
+          value: (plot, value) => (value == null ? "no data" : `${+value.toPrecision(3)} ${chart.unit}`),
+        })),
+      ],
+    };
+  }
+
+  resize() {
+    for (const plot of this.plots) {
+      plot.setSize({ width: Math.max(plot.root.parentElement.clientWidth, 240), height: 190 });
+    }
+  }
+}
