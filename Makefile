@@ -1,0 +1,64 @@
+# Two commands matter: `make demo` runs everything, `make test` proves it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Without this urllib3's fork, where something pulls it in, replaces urllib3 itself.
+export URLLIB3_NO_OVERRIDE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-deps check format lock clean help
+
+help:
+	@echo "make demo       the concert stack, Showcall, a surge, an incident and its mitigation"
+	@echo "make test       every test (make test-deps first adds Chromium and promtool where apt is there)"
+	@echo "make check      ruff, format, mypy, imports, docs"
+	@echo "make lock       write the lock files anew from pyproject.toml"
+	@echo "make clean      remove the virtual environment and everything a run has written"
+
+demo: $(VENV)/.installed
+	@$(BIN)/showcall demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/python -m pytest tests/house -n 0
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test-deps:
+	@sh tests/install-deps.sh
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): want Python 3.11 or newer (make PYTHON=python3.12 ...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what requirements.lock pins into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what requirements-dev.lock pins into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.installed
+
+lock: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --extra build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --extra build --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	@[ ! -x $(BIN)/showcall ] || $(BIN)/showcall stack down --purge >/dev/null 2>&1 || true
+	rm -rf $(VENV) var stack/run build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
