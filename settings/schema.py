@@ -23,7 +23,7 @@ class WebSettings(Frozen):
     """The console and the HTTP APIs."""
 
     host: str = "127.0.0.1"
-    port: Port = 18300
+    port: Annotated[int, Field(ge=0, le=65535)] = 18300
     session_idle: Duration = 1800.0
     session_absolute: Duration = 43200.0
 

@@ -96,7 +96,7 @@ def _check_origin() -> None:
         return
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    # Under our referrer policy browsers send "Origin: null" with our own forms: their word on the site counts.
+    # Under our referrer policy browsers send "Origin: null" with our own forms: their word on it counts.
     foreign = origin is not None and urlsplit(origin).netloc != request.host
     if site not in {"same-origin", "none"} if site is not None else foreign:
         raise Forbidden("a form from another site is not accepted")

@@ -1,0 +1,136 @@
+"""The console in a real browser: signing in, living pages, nothing wider than a phone."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from playwright import sync_api as playwright
+
+from alerts import timeline_store
+from alerts.timeline import NewTimelineRow, TimelineKind
+from tests.web.desk import NOW, Desk
+from web.server import WebServer
+from web.sign_in import new_code
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.chromium,
+    pytest.mark.xdist_group("chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (make test-deps)"),
+]
+
+
+class Browser:
+    """A page with what it complained about."""
+
+    def __init__(self, page: playwright.Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("dialog", lambda dialog: dialog.accept())
+
+    def sign_in(self, address: str, code: str) -> None:
+        self.page.goto(f"{address}/sign-in#code={code}")
+        self.page.wait_for_url(f"{address}/")
+
+
+@pytest.fixture
+def served(desk: Desk) -> Iterator[str]:
+    settings = desk.parts.settings
+    free = settings.model_copy(update={"web": settings.web.model_copy(update={"port": 0})})
+    server = WebServer(replace(desk.parts, settings=free))
+    server.start()
+    yield server.address
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[playwright.Browser]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(chromium: playwright.Browser, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    width = getattr(request, "param", 1280)
+    context = chromium.new_context(viewport={"width": width, "height": 800})
+    yield Browser(context.new_page())
+    context.close()
+
+
+def test_the_printed_link_signs_in_and_leaves_no_code_in_the_address(
+    served: str, desk: Desk, browser: Browser
+) -> None:
+    browser.sign_in(served, new_code(desk.database, "mina", NOW))
+    assert "code" not in browser.page.url
+    playwright.expect(browser.page.locator("#live")).to_have_text("live")
+    assert browser.complaints == []
+
+
+def test_a_new_timeline_row_and_a_changed_state_appear_without_reloading(
+    served: str, desk: Desk, browser: Browser
+) -> None:
+    number = desk.open_incident()
+    browser.sign_in(served, new_code(desk.database, "mina", NOW))
+    browser.page.goto(f"{served}/incidents/{number}")
+    row = NewTimelineRow(NOW, TimelineKind.LEVER_SET, "applied", "Cap on active users is 8", number)
+    with desk.database.transaction() as tx:
+        timeline_store.append(tx, row)
+    playwright.expect(browser.page.locator("#timeline")).to_contain_text("Cap on active users is 8")
+    browser.page.get_by_role("button", name="Acknowledge").click()
+    playwright.expect(browser.page.locator("#incident")).to_contain_text("owned by mina")
+    playwright.expect(browser.page.locator(".chart canvas").first).to_be_visible()
+    assert browser.complaints == []
+
+
+def test_the_kill_switch_asks_first_and_its_button_keeps_the_keyboard_focus(
+    served: str, desk: Desk, browser: Browser
+) -> None:
+    browser.sign_in(served, new_code(desk.database, "mina", NOW))
+    browser.page.locator("#kill-on").focus()
+    browser.page.wait_for_timeout(2500)
+    assert browser.page.evaluate("document.activeElement.id") == "kill-on"
+    browser.page.keyboard.press("Enter")
+    playwright.expect(browser.page.locator(".flash")).to_contain_text("Kill switch: asked for")
+
+
+def test_s06_markup_in_a_label_a_title_or_a_note_stays_text(
+    served: str, desk: Desk, browser: Browser
+) -> None:
+    attack = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    number = desk.open_incident(title=attack)
+    with desk.database.transaction() as tx:
+        timeline_store.append(tx, NewTimelineRow(NOW, TimelineKind.NOTE, "by_user", attack, number))
+    browser.sign_in(served, new_code(desk.database, "mina", NOW))
+    for path in ("/", "/incidents", f"/incidents/{number}"):
+        browser.page.goto(served + path)
+        browser.page.wait_for_timeout(1500)
+        assert "owned" not in browser.page.title()
+        assert browser.page.locator("main img").count() == 0
+    assert browser.complaints == []
+
+
+@pytest.mark.parametrize("browser", [360, 1440], indirect=True)
+def test_no_page_is_wider_than_the_screen(served: str, desk: Desk, browser: Browser) -> None:
+    number = desk.open_incident(title="Connection pool exhausted: requests wait for a database connection")
+    browser.sign_in(served, new_code(desk.database, "mina", NOW))
+    for path in ("/", "/incidents", f"/incidents/{number}", "/account"):
+        browser.page.goto(served + path)
+        browser.page.wait_for_timeout(500)
+        wide, screen = browser.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= screen, path
