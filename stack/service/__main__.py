@@ -1,0 +1,74 @@
+"""``python -m stack.service --config service.json``: run one concert service until SIGTERM or Ctrl-C."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from stack.service import config as configuration
+from stack.service.config import ConfigError, ServiceConfig
+from stack.service.listener import PortInUseError
+from stack.service.log_file import logger, open_log
+from stack.service.service import ConcertService, StartError
+
+
+def steady_clock() -> float:
+    """Unix time that the wall clock's jumps cannot move: read once, carried on by the monotonic clock."""
+    return _OFFSET + time.monotonic()
+
+
+# The one place of the service that reads the wall clock; everybody else is handed `steady_clock`.
+_OFFSET = time.time() - time.monotonic()  # noqa: TID251
+
+
+def main() -> int:
+    """Read the arguments and the config, run, and give the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m stack.service", description="The concert service.")
+    parser.add_argument("--config", type=Path, required=True, help="service.json")
+    try:
+        config = configuration.load(parser.parse_args().config)
+        handler = open_log(config.log_file)
+    except ConfigError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"logFile: {error.filename}: {error.strerror}")
+    code = _run(config)
+    handler.close()
+    return code
+
+
+def _run(config: ServiceConfig) -> int:
+    try:
+        service = ConcertService(config, steady_clock)
+        service.start()
+    except (PortInUseError, StartError) as error:
+        logger().error("%s", error)
+        return _refuse(str(error))
+    asked: list[int] = []
+
+    def on_signal(number: int, _: object) -> None:
+        asked.append(number)
+        service.stop_soon()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    service.wait()
+    service.stop()
+    if not asked:
+        return _refuse("a listener ended by itself; see the log file")
+    return 0
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"concert service: {reason}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    code = main()
+    logging.shutdown()
+    # Request threads may still sit in a slow query; Python would wait for them, the stack must not.
+    os._exit(code)
