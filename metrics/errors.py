@@ -47,10 +47,23 @@ def line_and_column(text: str, offset: int) -> tuple[int, int]:
     return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
 
 
+_WIDTH = 120
+_BEFORE = 60
+
+
 def _worded(message: str, text: str, span: Span | None) -> str:
     if span is None:
         return message
     line, column = line_and_column(text, span.start)
-    shown = text.split("\n")[line - 1]
-    width = max(1, min(span.end - span.start, len(shown) - column + 1))
-    return f"{line}:{column}: {message}\n    {shown}\n    {' ' * (column - 1)}{'^' * width}"
+    shown, caret = _excerpt(text.split("\n")[line - 1].rstrip("\r"), column - 1, span.end - span.start)
+    return f"{line}:{column}: {message}\n    {shown}\n    {caret}"
+
+
+def _excerpt(line: str, at: int, width: int) -> tuple[str, str]:
+    """The line, or the part of a long one around the token, and carets under the token."""
+    skipped = max(0, at - _BEFORE) if len(line) > _WIDTH else 0
+    left, right = "…" if skipped else "", "…" if len(line) - skipped > _WIDTH else ""
+    part = line[skipped : skipped + _WIDTH].replace("\t", " ")
+    start = at - skipped
+    carets = "^" * max(1, min(width, len(part) - start))
+    return left + part + right, " " * (start + len(left)) + carets

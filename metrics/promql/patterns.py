@@ -1,0 +1,23 @@
+"""Regular expressions of matchers: RE2 syntax, fully anchored, a dot matches newlines too."""
+
+from functools import lru_cache
+
+import re2
+
+
+class PatternError(ValueError):
+    """RE2 refuses the expression; the text says why."""
+
+
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> "re2._Regexp[str]":
+    """The expression; ask it with ``fullmatch``. Raises PatternError."""
+    options = re2.Options()
+    options.dot_nl = True
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0]
+        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise PatternError(f"error parsing regexp: {text}") from None
