@@ -1,9 +1,24 @@
 """The embedded store: what was scraped, kept in memory and asked in PromQL."""
 
+import threading
 from collections.abc import Mapping, Sequence
 
-from metrics.promql.limits import Limits
-from metrics.values import Appended, Batch, Labels, Matrix, Metadata, QueryResult
+import numpy as np
+
+from metrics.errors import ErrorKind, QueryError
+from metrics.feed import Feed
+from metrics.promql import answers, inputs
+from metrics.promql.ast import Expr, Matcher, VectorSelector
+from metrics.promql.context import Budget, Context
+from metrics.promql.frame import Times
+from metrics.promql.label_sets import LabelSets
+from metrics.promql.limits import Limits, check_steps
+from metrics.series_index import SeriesIndex
+from metrics.snapshot import Snapshot
+from metrics.values import Appended, Batch, Labels, Matrix, Metadata, QueryResult, label
+
+_SWEEP_MS = 10_000
+"""How often grids that nobody appends to are looked at for old samples."""
 
 
 class Store:
@@ -29,40 +44,130 @@ class Store:
         subquery_step: float = 60.0,
         delayed_name_removal: bool = False,
     ) -> None:
-        raise NotImplementedError
+        self._keep_ms = _ms(keep)
+        self._lookback_ms = _ms(lookback)
+        self._limits = limits or Limits()
+        self._subquery_step_ms = _ms(subquery_step)
+        self._delayed = delayed_name_removal
+        self._lock = threading.Lock()
+        self._feeds: dict[str, Feed] = {}
+        self._index = SeriesIndex()
+        self._metadata: dict[str, Metadata] = {}
+        self._swept_ms = 0
 
     def append(self, batch: Batch) -> Appended:
         """Keep one look at one origin; a batch that is not newer than the origin's last one is refused."""
-        raise NotImplementedError
+        at = _ms(batch.at)
+        appended = self._feed(batch.origin).append(batch, at)
+        if batch.metadata:
+            self._metadata.update(batch.metadata)
+        self._sweep(at)
+        return appended
 
     def query(self, expr: str, at: float) -> QueryResult:
         """Evaluate at one time (Unix seconds). Raises QueryError."""
-        raise NotImplementedError
+        return answers.instant(answers.parsed(expr), self._context(np.array([_ms(at)])))
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> Matrix:
         """Evaluate at start, start+step, ... end (seconds). Raises QueryError."""
-        raise NotImplementedError
+        first, last, step_ms = _ms(start), _ms(end), _ms(step)
+        if step_ms <= 0:
+            text = "zero or negative query resolution step widths are not accepted. Try a positive integer"
+            raise QueryError(ErrorKind.BAD_DATA, text)
+        if last < first:
+            raise QueryError(ErrorKind.BAD_DATA, "end timestamp must not be before start time")
+        check_steps((last - first) // step_ms, self._limits)
+        return answers.over_range(answers.parsed(expr), self._context(np.arange(first, last + 1, step_ms)))
 
     def freshness(self, expr: str, at: float) -> float | None:
-        """Age in seconds of the oldest newest-sample over the selectors; see ``Asker.freshness``."""
-        raise NotImplementedError
+        """Age in seconds of the oldest newest-sample over the selectors; see ``Asker.freshness``.
+
+        A selector is as old as the oldest of the series that it gives now; where all of its series are stale
+        or gone, as old as the newest sample of any of them.
+        """
+        return inputs.freshness(answers.parsed(expr), self._context(np.array([_ms(at)])))
 
     def origins(self, expr: str, at: float) -> frozenset[str]:
         """The origins whose series the selectors matched within the lookback; see ``Asker.origins``."""
-        raise NotImplementedError
+        return inputs.origins(answers.parsed(expr), self._context(np.array([_ms(at)])))
 
     def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
         """Label sets with a sample in [start, end] that match any of the selector texts, sorted."""
-        raise NotImplementedError
+        snapshot = self._snapshot()
+        found: set[Labels] = set()
+        for text in selectors:
+            selection = snapshot.select(_matchers(text))
+            found.update(inputs.with_samples(selection, _ms(start) - 1, _ms(end)))
+        return tuple(sorted(found))
 
     def label_names(self, selectors: Sequence[str] = ()) -> tuple[str, ...]:
         """Label names in use, sorted; of the series that match, when selectors are given."""
-        raise NotImplementedError
+        if not selectors:
+            return tuple(self._index.names())
+        chosen = self._matched(selectors)
+        return tuple(sorted({name for sets in chosen for labels in sets.labels for name, _ in labels}))
 
     def label_values(self, name: str, selectors: Sequence[str] = ()) -> tuple[str, ...]:
         """Values of one label, sorted; of the series that match, when selectors are given."""
-        raise NotImplementedError
+        if not selectors:
+            return tuple(self._index.values(name))
+        found = {label(labels, name) for sets in self._matched(selectors) for labels in sets.labels}
+        return tuple(sorted(found - {""}))
 
     def metadata(self) -> Mapping[str, Metadata]:
         """What the last expositions said of each metric, by metric name."""
-        raise NotImplementedError
+        return dict(self._metadata)
+
+    @property
+    def series_count(self) -> int:
+        """Series in memory."""
+        return len(self._index)
+
+    def _feed(self, origin: str) -> Feed:
+        feed = self._feeds.get(origin)
+        if feed is None:
+            with self._lock:
+                feed = self._feeds.setdefault(origin, Feed(origin, self._index))
+        return feed
+
+    def _sweep(self, at: int) -> None:
+        """Drop old chunks of every origin, now and then; batches bring the time along."""
+        if abs(at - self._swept_ms) < _SWEEP_MS or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._swept_ms = at
+            feeds = list(self._feeds.values())
+        finally:
+            self._lock.release()
+        for feed in feeds:
+            feed.drop_before(at - self._keep_ms)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self._index, lambda origin: self._feeds[origin].grid)
+
+    def _context(self, times: Times) -> Context:
+        return Context(
+            source=self._snapshot(),
+            times=times,
+            start_ms=int(times[0]),
+            end_ms=int(times[-1]),
+            lookback_ms=self._lookback_ms,
+            subquery_step_ms=self._subquery_step_ms,
+            delayed=self._delayed,
+            budget=Budget(self._limits.max_samples),
+        )
+
+    def _matched(self, selectors: Sequence[str]) -> list[LabelSets]:
+        snapshot = self._snapshot()
+        return [snapshot.select(_matchers(text)).sets for text in selectors]
+
+
+def _matchers(text: str) -> tuple[Matcher, ...]:
+    expr: Expr = answers.parsed(text)
+    if not isinstance(expr, VectorSelector):
+        raise QueryError(ErrorKind.BAD_DATA, "a series selector is wanted here", text, expr.span)
+    return expr.matchers
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,170 @@
+"""Grid: the scrapes of one origin, one shared timestamp per row.
+
+Rows are appended by one thread at a time and never change afterwards. A reader takes ``grid.view``, which is
+replaced as a whole after every append, and works on it without any lock.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from metrics.promql.frame import Times
+from metrics.promql.label_sets import Indices
+from metrics.promql.source import STALE, VALUE, States
+from metrics.values import Floats
+
+ROWS = 120
+"""Rows of a chunk."""
+
+
+class Layout:
+    """Which column holds which series. Columns are only ever added, so that chunks can share a layout."""
+
+    __slots__ = ("column_of", "ids")
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        self.ids = list(ids)
+        self.column_of = {number: column for column, number in enumerate(self.ids)}
+
+    def columns(self, ids: Sequence[int]) -> Indices:
+        """The columns of these series, -1 where there is none."""
+        find = self.column_of.get
+        return np.array([find(number, -1) for number in ids], dtype=np.intp)
+
+    def add(self, number: int) -> None:
+        """A column for one more series."""
+        self.column_of[number] = len(self.ids)
+        self.ids.append(number)
+
+
+class Chunk(NamedTuple):
+    """Up to ``ROWS`` rows: values and states [columns, rows]; ``width`` columns are used."""
+
+    layout: Layout
+    values: Floats
+    states: States
+    width: int
+
+
+class GridView(NamedTuple):
+    """A grid as of one append: all chunks but the last are full."""
+
+    times: Times
+    chunks: tuple[Chunk, ...]
+
+
+def new_chunk(layout: Layout) -> Chunk:
+    """A chunk without rows, with a little room for more columns."""
+    width = len(layout.ids)
+    room = width + max(8, width // 8)
+    return Chunk(layout, np.zeros((room, ROWS)), np.zeros((room, ROWS), dtype=np.uint8), width)
+
+
+def widened(chunk: Chunk) -> Chunk:
+    """The chunk with room for every column of its layout; readers of the old one are not disturbed."""
+    width = len(chunk.layout.ids)
+    if width <= len(chunk.values):
+        return chunk._replace(width=width)
+    room = max(width, 2 * len(chunk.values))
+    values, states = np.zeros((room, ROWS)), np.zeros((room, ROWS), dtype=np.uint8)
+    values[: chunk.width], states[: chunk.width] = chunk.values[: chunk.width], chunk.states[: chunk.width]
+    return Chunk(chunk.layout, values, states, width)
+
+
+class Grid:
+    """The chunks of one origin, oldest first."""
+
+    def __init__(self) -> None:
+        self.view = GridView(np.empty(0, dtype=np.int64), ())
+        self._sealed: tuple[Chunk, ...] = ()
+        self._head: Chunk | None = None
+        self._times = np.empty(4 * ROWS, dtype=np.int64)
+        self._start = 0
+        self._end = 0
+        self._live: tuple[int, ...] = ()
+        self._columns = np.empty(0, dtype=np.intp)
+
+    @property
+    def live(self) -> tuple[int, ...]:
+        """The series of the last row, in its order."""
+        return self._live
+
+    @property
+    def last(self) -> int | None:
+        """The time of the last row in milliseconds."""
+        return int(self._times[self._end - 1]) if self._end > self._start else None
+
+    def append(self, at: int, ids: tuple[int, ...], values: Floats) -> None:
+        """Add a row later than the last; what is not in it any more becomes stale.
+
+        ``ids`` being the very same tuple as in the row before is the fast path.
+        """
+        head = self._open_head(ids)
+        row = (self._end - self._start) % ROWS
+        if ids is not self._live:
+            head = self._turn(head, row, ids)
+        head.values[self._columns, row] = values
+        head.states[self._columns, row] = VALUE
+        self._publish(at, head)
+
+    def drop_before(self, at: int) -> tuple[int, ...]:
+        """Drop chunks whose last row is older than ``at``; the series that have no chunk left."""
+        times, chunks = self.view
+        ends = [min((number + 1) * ROWS, len(times)) - 1 for number in range(len(chunks))]
+        drop = sum(1 for end in ends if times[end] < at)
+        if drop == 0:
+            return ()
+        gone = {number for chunk in chunks[:drop] for number in chunk.layout.ids[: chunk.width]}
+        for chunk in chunks[drop:]:
+            gone.difference_update(chunk.layout.ids[: chunk.width])
+        self._cut(drop)
+        return tuple(gone)
+
+    def _open_head(self, ids: tuple[int, ...]) -> Chunk:
+        head, row = self._head, (self._end - self._start) % ROWS
+        if head is not None and row != 0:
+            return head
+        if head is not None:
+            self._sealed = (*self._sealed, head)
+        self._head = new_chunk(self._next_layout(head, ids))
+        self._columns = self._head.layout.columns(self._live)
+        return self._head
+
+    def _next_layout(self, head: Chunk | None, ids: tuple[int, ...]) -> Layout:
+        live = dict.fromkeys((*self._live, *ids))
+        if head is not None and head.layout.column_of.keys() == live.keys():
+            return head.layout
+        return Layout(tuple(live))
+
+    def _turn(self, head: Chunk, row: int, ids: tuple[int, ...]) -> Chunk:
+        present = set(ids)
+        gone = head.layout.columns([number for number in self._live if number not in present])
+        head.states[gone, row] = STALE
+        for number in ids:
+            if number not in head.layout.column_of:
+                head.layout.add(number)
+        self._live, self._columns = ids, head.layout.columns(ids)
+        return widened(head)
+
+    def _publish(self, at: int, head: Chunk) -> None:
+        if self._end == len(self._times):
+            self._make_room()
+        self._times[self._end] = at
+        self._end += 1
+        self._head = head
+        self.view = GridView(self._times[self._start : self._end], (*self._sealed, head))
+
+    def _make_room(self) -> None:
+        used = self._times[self._start : self._end]
+        times = np.empty(max(4 * ROWS, 2 * len(used)), dtype=np.int64)
+        times[: len(used)] = used
+        self._times, self._start, self._end = times, 0, len(used)
+
+    def _cut(self, drop: int) -> None:
+        chunks = self.view.chunks[drop:]
+        self._start = min(self._start + drop * ROWS, self._end)
+        self._sealed, self._head = chunks[:-1], chunks[-1] if chunks else None
+        if not chunks:
+            self._live, self._columns = (), np.empty(0, dtype=np.intp)
+        self.view = GridView(self._times[self._start : self._end], chunks)

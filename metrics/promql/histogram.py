@@ -1,0 +1,140 @@
+"""``histogram_quantile`` over classic histograms: all histograms of a frame at all steps at once.
+
+Source: ``bucketQuantile`` in Prometheus' promql/quantile.go, v3.5.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrics.promql.frame import Bools, Frame, derived, empty
+from metrics.promql.label_sets import Indices, LabelSets, dropped, grouped
+from metrics.values import Floats, Labels, label
+
+_LE = frozenset({"le"})
+_SMALL = 1e-12
+"""Relative difference of neighbouring counts that is rounding, not a bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Which rows are the buckets of which histogram.
+
+    Attributes:
+        sets: one label set per histogram.
+        rows: [histograms, buckets], the row of each bucket in order of its upper bound; histograms with
+            fewer buckets have -1 in front.
+        bounds: [histograms, buckets], the upper bounds.
+        order: rows sorted by histogram and bound; ``rows`` counts in runs of it.
+        starts: where a run of rows with one bound starts in ``order``.
+    """
+
+    sets: LabelSets
+    rows: Indices
+    bounds: Floats
+    order: Indices
+    starts: Indices
+
+
+def histogram_quantile(quantile: Floats, frame: Frame, delayed: bool) -> Frame:
+    """The quantile (at each step) of every histogram whose buckets are in the frame."""
+    buckets = frame.sets.remember("buckets", lambda: _buckets(frame.sets))
+    if not len(buckets.sets):
+        return empty(frame.values.shape[1])
+    counts, present = _counts(frame, buckets)
+    complete = np.isinf(buckets.bounds[:, -1:]) & present[:, -1] & (present.sum(axis=1) >= 2)
+    bounds = np.broadcast_to(buckets.bounds[:, :, None], counts.shape)
+    if not present.all():
+        bounds = _filled(bounds, present, -np.inf)
+        counts = _filled(counts, present, 0.0)
+    found = _interpolated(quantile, _monotonic(counts), bounds, present)
+    values = np.where(complete, found, np.nan)
+    values = np.where(quantile < 0, -np.inf, np.where(quantile > 1, np.inf, values))
+    values = np.where(np.isnan(quantile), np.nan, values)
+    return derived(buckets.sets, values, np.logical_or.reduce(present, axis=1), delayed)
+
+
+def _counts(frame: Frame, buckets: Buckets) -> tuple[Floats, Bools]:
+    """Counts and presence as [histograms, buckets, steps]; buckets of the same bound are added up."""
+    ordered = np.where(frame.present, frame.values, 0.0)[buckets.order]
+    there = frame.present[buckets.order]
+    if len(buckets.starts) < len(buckets.order):
+        ordered = np.add.reduceat(ordered, buckets.starts, axis=0)
+        there = np.logical_or.reduceat(there, buckets.starts, axis=0)
+    return ordered[buckets.rows], there[buckets.rows] & (buckets.rows >= 0)[:, :, None]
+
+
+def _filled(values: Floats, present: Bools, before: float) -> Floats:
+    """Where a bucket is not there, the one below it stands for it, so that it is never the one chosen."""
+    filled = np.where(present, values, before)
+    for bucket in range(1, filled.shape[1]):
+        filled[:, bucket] = np.where(present[:, bucket], filled[:, bucket], filled[:, bucket - 1])
+    return filled
+
+
+def _monotonic(counts: Floats) -> Floats:
+    """Counts that never fall from one bucket to the next, and are equal where only rounding differs."""
+    rise = np.diff(counts, axis=1)
+    scale = np.abs(counts[:, 1:]) + np.abs(counts[:, :-1])
+    if not ((rise < 0) | ((rise != 0) & (np.abs(rise) < _SMALL * scale))).any():
+        return counts
+    even = counts.copy()
+    for bucket in range(1, even.shape[1]):
+        before, here = even[:, bucket - 1], even[:, bucket]
+        same = np.abs(here - before) < _SMALL * (np.abs(here) + np.abs(before))
+        even[:, bucket] = np.where(same | (here < before), before, here)
+    return even
+
+
+def _interpolated(quantile: Floats, counts: Floats, bounds: Floats, present: Bools) -> Floats:
+    total = counts[:, -1]
+    rank = quantile * total
+    reached = (counts[:, :-1] >= rank[:, None]) & present[:, :-1]
+    last = counts.shape[1] - 1
+    chosen = np.where(reached.any(axis=1), reached.argmax(axis=1), last)
+    lowest = chosen == present.argmax(axis=1)
+    upper, below = _pick(bounds, chosen), _pick(bounds, np.maximum(chosen - 1, 0))
+    before = np.where(lowest, 0.0, _pick(counts, np.maximum(chosen - 1, 0)))
+    lower = np.where(lowest, 0.0, below)
+    inside = lower + (upper - lower) * ((rank - before) / (_pick(counts, chosen) - before))
+    found = np.where(lowest & (upper <= 0), upper, inside)
+    return np.where(total == 0, np.nan, np.where(chosen == last, below, found))
+
+
+def _pick(values: Floats, bucket: Indices) -> Floats:
+    return np.take_along_axis(values, bucket[:, None], axis=1)[:, 0]
+
+
+def _buckets(sets: LabelSets) -> Buckets:
+    known = [(row, bound) for row, labels in enumerate(sets.labels) if (bound := _bound(labels)) is not None]
+    chosen = sets.take(np.array([row for row, _ in known], dtype=np.intp))
+    groups = grouped(chosen, lambda labels: dropped(labels, _LE), keeps_name=True)
+    bounds = np.array([bound for _, bound in known])
+    order = np.lexsort((bounds, groups.of))
+    histogram, upper = groups.of[order], bounds[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (histogram[1:] != histogram[:-1]) | (upper[1:] != upper[:-1])
+    starts = np.flatnonzero(new)
+    rows, edges = _table(histogram[starts], upper[starts], len(groups.sets))
+    source = np.array([row for row, _ in known], dtype=np.intp)[order]
+    return Buckets(groups.sets, rows, edges, source, starts)
+
+
+def _table(histogram: Indices, upper: Floats, number: int) -> tuple[Indices, Floats]:
+    """Runs by histogram and bucket, aligned at the end."""
+    sizes = np.bincount(histogram, minlength=number)
+    most = max(int(sizes.max(initial=0)), 2)
+    rows = np.full((number, most), -1, dtype=np.intp)
+    bounds = np.full((number, most), -np.inf)
+    for group in range(number):
+        runs = np.flatnonzero(histogram == group)
+        rows[group, most - len(runs) :] = runs
+        bounds[group, most - len(runs) :] = upper[runs]
+    return rows, bounds
+
+
+def _bound(labels: Labels) -> float | None:
+    try:
+        return float(label(labels, "le"))
+    except ValueError:
+        return None

@@ -1,0 +1,79 @@
+"""``label_replace`` and ``label_join``: the same values under other labels."""
+
+import re
+from collections.abc import Callable
+
+from metrics.errors import ErrorKind, QueryError
+from metrics.promql.frame import Frame, merged
+from metrics.promql.label_sets import NAME, LabelSets
+from metrics.promql.patterns import compiled
+from metrics.values import Labels, label, labels_of
+
+_REFERENCE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
+
+
+def label_replace(frame: Frame, target: str, replacement: str, source: str, pattern: str) -> Frame:
+    """Where ``pattern`` matches the whole of label ``source``, label ``target`` becomes ``replacement``."""
+    _check_name(target, "label_replace")
+
+    def renamed(labels: Labels) -> Labels:
+        found = compiled(pattern).fullmatch(label(labels, source))
+        if found is None:
+            return labels
+        return _with(labels, target, _expanded(replacement, found))
+
+    key = ("label_replace", target, replacement, source, pattern)
+    return merged(_relabelled(frame, key, target, renamed))
+
+
+def label_join(frame: Frame, target: str, separator: str, sources: tuple[str, ...]) -> Frame:
+    """Label ``target`` becomes the values of ``sources``, joined."""
+    for name in sources:
+        _check_name(name, "label_join", "source ")
+    _check_name(target, "label_join", "destination ")
+
+    def joined(labels: Labels) -> Labels:
+        return _with(labels, target, separator.join(label(labels, name) for name in sources))
+
+    return merged(_relabelled(frame, ("label_join", target, separator, sources), target, joined))
+
+
+def _relabelled(
+    frame: Frame, key: tuple[object, ...], target: str, rename: Callable[[Labels], Labels]
+) -> Frame:
+    sets = frame.sets.remember(key, lambda: _renamed(frame.sets, target, rename))
+    return Frame(sets, frame.values, frame.present)
+
+
+def _renamed(sets: LabelSets, target: str, rename: Callable[[Labels], Labels]) -> LabelSets:
+    labels = [rename(row) for row in sets.labels]
+    pending = sets.pending
+    if pending is not None and target == NAME:
+        changed = (new != old for new, old in zip(labels, sets.labels, strict=True))
+        pending = tuple(flag and not new for flag, new in zip(pending, changed, strict=True))
+    return LabelSets(labels, pending)
+
+
+def _with(labels: Labels, name: str, value: str) -> Labels:
+    return labels_of((*(pair for pair in labels if pair[0] != name), (name, value)))
+
+
+def _expanded(template: str, found: "re.Match[str]") -> str:
+    """Go's ``Expand``: ``$1``, ``${1}``, ``${name}``; ``$$`` is a dollar, an unknown group is empty."""
+
+    def group(reference: "re.Match[str]") -> str:
+        dollar, braced, plain = reference.groups()
+        if dollar:
+            return "$"
+        name = braced or plain
+        try:
+            return found.group(int(name) if name.isdigit() else name) or ""
+        except (IndexError, KeyError):
+            return ""
+
+    return _REFERENCE.sub(group, template)
+
+
+def _check_name(name: str, function: str, kind: str = "destination ") -> None:
+    if not name:
+        raise QueryError(ErrorKind.EXECUTION, f'invalid {kind}label name in {function}(): "{name}"')

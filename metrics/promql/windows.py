@@ -1,0 +1,154 @@
+"""Range selectors and subqueries: the samples of each series in the window of each step.
+
+Windows are open on the left and closed on the right, ``(t - range, t]``. Their samples lie in one flat array,
+series by series; a window is two positions in it. So all windows of all series are worked on at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from metrics.promql.ast import Expr, MatrixSelector, Paren, Subquery
+from metrics.promql.context import Context, Evaluate
+from metrics.promql.frame import Bools, Frame, Times
+from metrics.promql.label_sets import Indices, LabelSets
+from metrics.promql.source import VALUE, Part
+from metrics.values import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows of some series at all steps.
+
+    Attributes:
+        values: float64 [samples], series by series, each in time order.
+        at: int64 [samples], milliseconds.
+        first: [series, steps], where each window starts in ``values``.
+        last: [series, steps], one past where it ends.
+        breaks: where in ``values`` each series starts.
+        ends: int64 [steps], the closed right edge of the windows in milliseconds.
+        range_ms: their length.
+        steps: int64 [steps], the evaluation times (other than ``ends`` with an offset or ``@``).
+    """
+
+    values: Floats
+    at: Times
+    first: Indices
+    last: Indices
+    breaks: Indices
+    ends: Times
+    range_ms: int
+    steps: Times
+
+    @property
+    def count(self) -> Indices:
+        """Samples in each window."""
+        return self.last - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """A range vector at each step: windows by part, with the rows that the series of each part take."""
+
+    sets: LabelSets
+    parts: tuple[tuple[Indices | slice, Windows], ...]
+    steps: int
+
+
+Found = tuple[Floats, Bools]
+
+
+def ranges(expr: Expr, context: Context, evaluate: Evaluate) -> Ranges:
+    """The range vector that an expression of type matrix gives."""
+    match expr:
+        case Paren():
+            return ranges(expr.expr, context, evaluate)
+        case MatrixSelector():
+            return _selected(expr, context)
+        case Subquery():
+            return _subquery(expr, context, evaluate)
+    raise TypeError(f"{type(expr).__name__} is not a range vector")
+
+
+def over(vectors: Ranges, work: Callable[[Windows], Found]) -> Frame:
+    """The vector that ``work`` makes of the windows; names are kept."""
+    shape = len(vectors.sets), vectors.steps
+    if len(vectors.parts) == 1 and isinstance(vectors.parts[0][0], slice):
+        return Frame(vectors.sets, *work(vectors.parts[0][1]))
+    values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
+    for places, windows in vectors.parts:
+        values[places], present[places] = work(windows)
+    return Frame(vectors.sets, values, present)
+
+
+def _selected(node: MatrixSelector, context: Context) -> Ranges:
+    selection = context.source.select(node.selector.matchers)
+    ends = context.reference(node.selector)
+    parts = []
+    for part in selection.parts:
+        windows = _of_part(part, ends, node.range_ms, context)
+        if windows is not None:
+            parts.append((part.places, windows))
+    return Ranges(selection.sets, tuple(parts), len(ends))
+
+
+def _of_part(part: Part, ends: Times, range_ms: int, context: Context) -> Windows | None:
+    times = part.times()
+    low = np.searchsorted(times, ends - range_ms, side="right")
+    high = np.searchsorted(times, ends, side="right")
+    first, last = int(low[0]), int(high[-1])
+    if first >= last:
+        return None
+    context.budget.spend(len(part.places) * (last - first))
+    cells = part.cells(first, last)
+    rows = Rows(cells.values, cells.states == VALUE, times[first:last], low - first, high - first)
+    return _windows(rows, ends, range_ms, context.times)
+
+
+def _subquery(node: Subquery, context: Context, evaluate: Evaluate) -> Ranges:
+    ends = context.reference(node)
+    step = node.step_ms or context.subquery_step_ms
+    start = (int(ends[0]) - node.range_ms) // step * step + step
+    times = np.arange(start, int(ends[-1]) + 1, step, dtype=np.int64)
+    if not len(times):
+        return Ranges(LabelSets(()), (), len(ends))
+    frame = evaluate(node.expr, context.at(times))
+    if not isinstance(frame, Frame):
+        raise TypeError("a subquery is over a vector")
+    context.budget.spend(int(frame.present.sum()))
+    low = np.searchsorted(times, ends - node.range_ms, side="right")
+    high = np.searchsorted(times, ends, side="right")
+    windows = _windows(
+        Rows(frame.values, frame.present, times, low, high), ends, node.range_ms, context.times
+    )
+    return Ranges(frame.sets, () if windows is None else ((slice(None), windows),), len(ends))
+
+
+class Rows(NamedTuple):
+    """Cells [series, rows] with shared times, and the rows [low, high) of each step's window."""
+
+    values: Floats
+    present: Bools
+    times: Times
+    low: Indices
+    high: Indices
+
+
+def _windows(rows: Rows, ends: Times, range_ms: int, steps: Times) -> Windows | None:
+    present, low, high = rows.present, rows.low, rows.high
+    if not present.any():
+        return None
+    series, length = present.shape
+    if present.all():
+        breaks = np.arange(series) * length
+        at = np.tile(rows.times, series)
+        first, last = breaks[:, None] + low, breaks[:, None] + high
+        return Windows(rows.values.ravel(), at, first, last, breaks, ends, range_ms, steps)
+    before = np.zeros((series, length + 1), dtype=np.intp)
+    np.cumsum(present, axis=1, out=before[:, 1:])
+    breaks = np.concatenate(([0], np.cumsum(before[:-1, -1])))
+    at = np.broadcast_to(rows.times, present.shape)[present]
+    first, last = breaks[:, None] + before[:, low], breaks[:, None] + before[:, high]
+    return Windows(rows.values[present], at, first, last, breaks, ends, range_ms, steps)

@@ -1,0 +1,172 @@
+"""Which series there are, who brings them, and which of them match."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from metrics.grid import Layout
+from metrics.promql.ast import Matcher, MatchOp
+from metrics.promql.label_sets import NAME, Indices, LabelSets
+from metrics.promql.patterns import compiled
+from metrics.values import Labels, label
+
+_CACHED_SELECTIONS = 2048
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One label set and the origin that it belongs to."""
+
+    id: int
+    labels: Labels
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """The series of one origin in a selection: their rows in it, their ids, and where those lie.
+
+    ``columns`` remembers the columns by layout; the number is how long the layout was then.
+    """
+
+    origin: str
+    places: Indices
+    ids: tuple[int, ...]
+    columns: dict[Layout, tuple[int, Indices]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """The series that match, sorted by labels, and by origin."""
+
+    sets: LabelSets
+    members: tuple[Members, ...]
+
+
+class SeriesIndex:
+    """An inverted index over labels. Every method takes the lock; answers are immutable."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next_id = 0
+        self._version = 0
+        self._versions: dict[str, int] = {}
+        self._by_labels: dict[Labels, Series] = {}
+        self._by_id: dict[int, Series] = {}
+        self._postings: dict[str, dict[str, set[int]]] = {}
+        self._chosen: dict[tuple[Matcher, ...], tuple[int, Chosen]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def claim(self, wanted: Iterable[Labels], origin: str) -> list[Series]:
+        """The series of these label sets; new ones are made and belong to ``origin``."""
+        with self._lock:
+            return [self._by_labels.get(labels) or self._make(labels, origin) for labels in wanted]
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Remove series that have no samples any more."""
+        with self._lock:
+            for number in ids:
+                self._remove(self._by_id[number])
+
+    def select(self, matchers: tuple[Matcher, ...]) -> Chosen:
+        """The series that match all of the matchers; the same object until they change."""
+        with self._lock:
+            version = self._version_for(matchers)
+            cached = self._chosen.get(matchers)
+            if cached is not None and cached[0] == version:
+                return cached[1]
+            chosen = self._choose(matchers)
+            if len(self._chosen) >= _CACHED_SELECTIONS:
+                self._chosen.clear()
+            self._chosen[matchers] = (version, chosen)
+            return chosen
+
+    def names(self) -> list[str]:
+        """All label names in use, sorted."""
+        with self._lock:
+            return sorted(self._postings)
+
+    def values(self, name: str) -> list[str]:
+        """All values of a label, sorted."""
+        with self._lock:
+            return sorted(self._postings.get(name, ()))
+
+    def _make(self, labels: Labels, origin: str) -> Series:
+        series = Series(self._next_id, labels, origin)
+        self._next_id += 1
+        self._by_labels[labels] = self._by_id[series.id] = series
+        for name, value in labels:
+            self._postings.setdefault(name, {}).setdefault(value, set()).add(series.id)
+        self._changed(labels)
+        return series
+
+    def _remove(self, series: Series) -> None:
+        del self._by_labels[series.labels], self._by_id[series.id]
+        for name, value in series.labels:
+            holders = self._postings[name][value]
+            holders.discard(series.id)
+            if not holders:
+                del self._postings[name][value]
+                if not self._postings[name]:
+                    del self._postings[name]
+        self._changed(series.labels)
+
+    def _changed(self, labels: Labels) -> None:
+        self._version += 1
+        self._versions[label(labels, NAME)] = self._version
+
+    def _version_for(self, matchers: Sequence[Matcher]) -> int:
+        for matcher in matchers:
+            if matcher.name == NAME and matcher.op is MatchOp.EQUAL:
+                return self._versions.get(matcher.value, 0)
+        return self._version
+
+    def _choose(self, matchers: Sequence[Matcher]) -> Chosen:
+        found = sorted((self._by_id[number] for number in self._matching(matchers)), key=lambda s: s.labels)
+        rows: dict[str, list[int]] = {}
+        for row, series in enumerate(found):
+            rows.setdefault(series.origin, []).append(row)
+        members = (
+            Members(origin, np.array(places, dtype=np.intp), tuple(found[row].id for row in places))
+            for origin, places in rows.items()
+        )
+        return Chosen(LabelSets([series.labels for series in found]), tuple(members))
+
+    def _matching(self, matchers: Sequence[Matcher]) -> set[int]:
+        wanted: list[set[int]] = []
+        refused: list[set[int]] = []
+        for matcher in matchers:
+            accepts = predicate(matcher)
+            if accepts(""):
+                refused.append(self._holders(matcher.name, accepts, False))
+            elif matcher.op is MatchOp.EQUAL:
+                wanted.append(self._postings.get(matcher.name, {}).get(matcher.value, set()))
+            else:
+                wanted.append(self._holders(matcher.name, accepts, True))
+        wanted.sort(key=len)
+        matching = set.intersection(*wanted) if wanted else set(self._by_id)
+        return matching.difference(*refused)
+
+    def _holders(self, name: str, accepts: Callable[[str], bool], accepted: bool) -> set[int]:
+        values = self._postings.get(name, {}).items()
+        return set().union(*(ids for value, ids in values if accepts(value) is accepted))
+
+
+def predicate(matcher: Matcher) -> Callable[[str], bool]:
+    """Whether a label value (empty for a label that is not there) is what the matcher wants."""
+    wanted = matcher.value
+    match matcher.op:
+        case MatchOp.EQUAL:
+            return lambda value: value == wanted
+        case MatchOp.NOT_EQUAL:
+            return lambda value: value != wanted
+        case MatchOp.REGEX:
+            matches = compiled(wanted).fullmatch
+            return lambda value: matches(value) is not None
+        case MatchOp.NOT_REGEX:
+            matches = compiled(wanted).fullmatch
+            return lambda value: matches(value) is None

@@ -1,0 +1,143 @@
+"""Reading grids: one consistent view of each, for one question."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from metrics.grid import ROWS, Chunk, Grid, GridView
+from metrics.promql.ast import Matcher
+from metrics.promql.frame import Times
+from metrics.promql.label_sets import Indices, LabelSets
+from metrics.promql.source import Cells, Part
+from metrics.series_index import Chosen, Members, SeriesIndex
+
+_REMEMBERED_LAYOUTS = 32
+
+
+class Snapshot:
+    """The store as one question sees it: each grid as it was when the question first touched it."""
+
+    def __init__(self, index: SeriesIndex, grid_of: Callable[[str], Grid]) -> None:
+        self._index = index
+        self._grid_of = grid_of
+        self._views: dict[str, GridView] = {}
+
+    def select(self, matchers: tuple[Matcher, ...]) -> "GridSelection":
+        """The series that match all of the matchers."""
+        chosen = self._index.select(matchers)
+        return GridSelection(chosen, [GridPart(members, self._view(members)) for members in chosen.members])
+
+    def _view(self, members: Members) -> GridView:
+        view = self._views.get(members.origin)
+        if view is None:
+            view = self._views[members.origin] = self._grid_of(members.origin).view
+        return view
+
+
+class GridSelection:
+    """Series that match, and their cells in a snapshot."""
+
+    __slots__ = ("_chosen", "_parts")
+
+    def __init__(self, chosen: Chosen, parts: Sequence[Part]) -> None:
+        self._chosen = chosen
+        self._parts = parts
+
+    @property
+    def sets(self) -> LabelSets:
+        """Their label sets."""
+        return self._chosen.sets
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Their samples, by origin."""
+        return self._parts
+
+
+class GridPart:
+    """The series of one origin in a selection."""
+
+    __slots__ = ("_members", "_view")
+
+    def __init__(self, members: Members, view: GridView) -> None:
+        self._members = members
+        self._view = view
+
+    @property
+    def origin(self) -> str:
+        """Who brought these series."""
+        return self._members.origin
+
+    @property
+    def places(self) -> Indices:
+        """The rows of the selection that these series take."""
+        return self._members.places
+
+    def times(self) -> Times:
+        """All timestamps, ascending, milliseconds."""
+        return self._view.times
+
+    def cells(self, first: int, last: int) -> Cells:
+        """The cells at ``times()[first:last]``."""
+        return _side_by_side([self._of(chunk, rows) for chunk, rows in self._spans(first, last)], self._rows)
+
+    def cells_at(self, positions: Indices) -> Cells:
+        """The cells at ``times()[positions]``; positions ascend."""
+        return _side_by_side([self._of(chunk, rows) for chunk, rows in self._picks(positions)], self._rows)
+
+    @property
+    def _rows(self) -> int:
+        return len(self._members.ids)
+
+    def _spans(self, first: int, last: int) -> Iterator[tuple[Chunk, slice]]:
+        for number in range(first // ROWS, -(-last // ROWS)):
+            start = number * ROWS
+            yield self._view.chunks[number], slice(max(first - start, 0), min(last - start, ROWS))
+
+    def _picks(self, positions: Indices) -> Iterator[tuple[Chunk, Indices]]:
+        numbers = positions // ROWS
+        for number in np.unique(numbers):
+            yield self._view.chunks[number], positions[numbers == number] - number * ROWS
+
+    def _of(self, chunk: Chunk, rows: slice | Indices) -> Cells:
+        columns = _columns(self._members, chunk)
+        known = (columns >= 0) & (columns < chunk.width)
+        if known.all():
+            return _at(chunk, columns, rows)
+        found = _at(chunk, columns[known], rows)
+        shape = (self._rows, found.values.shape[1])
+        cells = Cells(np.zeros(shape), np.zeros(shape, dtype=np.uint8))
+        cells.values[known], cells.states[known] = found
+        return cells
+
+
+def _at(chunk: Chunk, columns: Indices, rows: slice | Indices) -> Cells:
+    if isinstance(rows, slice):
+        return Cells(chunk.values[columns, rows], chunk.states[columns, rows])
+    if len(rows) == 1:
+        return Cells(chunk.values[columns, rows[0], None], chunk.states[columns, rows[0], None])
+    picked = columns[:, None], rows
+    return Cells(chunk.values[picked], chunk.states[picked])
+
+
+def _columns(members: Members, chunk: Chunk) -> Indices:
+    cached = members.columns.get(chunk.layout)
+    if cached is not None and cached[0] >= chunk.width:
+        return cached[1]
+    if len(members.columns) >= _REMEMBERED_LAYOUTS:
+        members.columns.clear()
+    length = len(chunk.layout.ids)
+    columns = chunk.layout.columns(members.ids)
+    members.columns[chunk.layout] = length, columns
+    return columns
+
+
+def _side_by_side(pieces: Sequence[Cells], rows: int) -> Cells:
+    if len(pieces) == 1:
+        return pieces[0]
+    if not pieces:
+        return Cells(np.empty((rows, 0)), np.empty((rows, 0), dtype=np.uint8))
+    return Cells(
+        np.concatenate([piece.values for piece in pieces], axis=1),
+        np.concatenate([piece.states for piece in pieces], axis=1),
+    )
