@@ -1,7 +1,8 @@
 """Guards: what must be true, on fresh facts, before a lever is moved. They fail closed.
 
-A guard is PromQL that returns something other than zero while acting is allowed. Facts that are missing,
-older than the guard allows, or cannot be asked for are a "no" with its own reason, never a "yes".
+A guard is PromQL that returns something while acting is allowed, as an alerting rule does while it fires; a
+scalar must not be zero. Facts that are missing, older than the guard allows, or cannot be asked for are a
+"no" with its own reason, never a "yes".
 """
 
 import math
@@ -9,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from metrics.errors import QueryError
-from metrics.values import Asker, QueryResult, Scalar, Vector
+from metrics.values import QueryResult, Scalar, Vector
 
 
 class GuardReason(StrEnum):
@@ -62,31 +62,16 @@ class GuardFacts:
     error: str | None = None
 
 
-def gather(asker: Asker, guard: Guard, now: float) -> GuardFacts:
-    """Ask for one guard's facts; a failing query is a fact of its own."""
-    try:
-        return GuardFacts(asker.query(guard.expr, now), asker.freshness(guard.expr, now))
-    except QueryError as error:
-        return GuardFacts(None, None, error.message)
-
-
 def judge(guard: Guard, facts: GuardFacts, lag: float, lag_limit: float) -> GuardResult:
     """One guard's verdict. ``lag`` is how many seconds our own loop was late."""
     value = None if facts.result is None else first_value(facts.result)
     if lag > lag_limit:
         reason, text = GuardReason.LATE_LOOP, f"our own loop was {lag:.1f} s late (at most {lag_limit:g} s)"
     else:
-        reason, text = _unusable(guard, facts) or _answer(guard, value)
+        reason, text = _unusable(guard, facts) or _answer(guard, facts.result, value)
     return GuardResult(
         guard.name, guard.why, guard.expr, reason is GuardReason.PASSED, reason, text, value, facts.age
     )
-
-
-def judge_all(
-    asker: Asker, guards: Sequence[Guard], now: float, lag: float, lag_limit: float
-) -> tuple[GuardResult, ...]:
-    """Every guard's verdict, in the order of the runbook."""
-    return tuple(judge(guard, gather(asker, guard, now), lag, lag_limit) for guard in guards)
 
 
 def first_refusal(results: Sequence[GuardResult]) -> GuardResult | None:
@@ -114,9 +99,9 @@ def _unusable(guard: Guard, facts: GuardFacts) -> tuple[GuardReason, str] | None
     return None
 
 
-def _answer(guard: Guard, value: float | None) -> tuple[GuardReason, str]:
+def _answer(guard: Guard, result: QueryResult | None, value: float | None) -> tuple[GuardReason, str]:
     if value is None:
         return GuardReason.FALSE, f"{guard.expr} returned nothing"
-    if value == 0 or math.isnan(value):
+    if math.isnan(value) or (isinstance(result, Scalar) and value == 0):
         return GuardReason.FALSE, f"{guard.expr} is {value:g}"
     return GuardReason.PASSED, f"{guard.expr} is {value:g}"

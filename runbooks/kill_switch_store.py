@@ -1,10 +1,9 @@
 """The kill switch in SQL: every turn of it is a row, the newest is how it stands."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import Boolean, Column, Connection, Float, Integer, String, Table, Text, select
 
 import database
+from runbooks.kill_switch import KillSwitch
 
 kill_switch = Table(
     "kill_switch",
@@ -15,16 +14,6 @@ kill_switch = Table(
     Column("who", String(120), nullable=False),
     Column("why", Text, nullable=False),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class KillSwitch:
-    """How the kill switch stands: since when, by whom (``showcall`` or ``user:<name>``) and why."""
-
-    engaged: bool
-    at: float = 0.0
-    who: str = ""
-    why: str = ""
 
 
 def read(connection: Connection) -> KillSwitch:

@@ -23,6 +23,9 @@ VERBS = {
 }
 """The state as it is read, and the word that asks for it."""
 
+MOVES_BY_ITSELF = frozenset({"OPEN", "HALF_OPEN"})
+"""States that a breaker told CLOSED goes through on its own: as a lever it still stands at CLOSED."""
+
 
 class Resilience4jLever:
     """The state of one circuit breaker."""
@@ -96,7 +99,7 @@ def _reading(answer: Answer, at: float, before: LeverReading | None = None) -> L
         raise answers.BadAnswerError(f"state: {state!r} is not a state's name")
     baseline = body.get("baseline")
     return LeverReading(
-        value=state,
+        value="CLOSED" if state in MOVES_BY_ITSELF else state,
         baseline=baseline if isinstance(baseline, str) else None,
         version=answers.version_of(body),
         lease=answers.lease_of(body),
