@@ -28,6 +28,11 @@ class OutcomeKind(StrEnum):
         """True for everything that is neither an answer nor a request cut off by the end of the run."""
         return self not in (OutcomeKind.OK, OutcomeKind.UNFINISHED)
 
+    @property
+    def worth_retrying(self) -> bool:
+        """A failure that may pass; a client's own mistake or a lost token stays what it is."""
+        return self.failed and self not in (OutcomeKind.HTTP_403, OutcomeKind.HTTP_404, OutcomeKind.HTTP_4XX)
+
 
 _NAMED = {
     403: OutcomeKind.HTTP_403,

@@ -96,13 +96,13 @@ class VirtualUser:
         self._patience = patience
 
     async def ask(self, ask: Ask[T]) -> Answer[T]:
-        """Ask, and ask again a pause after each failure, up to the retries allowed."""
+        """Ask, and ask again a pause after each failure that may pass, up to the retries allowed."""
         asked_at = self.intends_at
         attempts = 0
         while True:
             kind, status, value = await self._attempt(ask)
             attempts += 1
-            if kind is OutcomeKind.OK or attempts > self._patience.retries:
+            if not kind.worth_retrying or attempts > self._patience.retries:
                 return Answer(kind, status, value, asked_at, self.intends_at, attempts)
             await self.think(self._patience.retry_pause)
 

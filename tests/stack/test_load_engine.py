@@ -150,6 +150,12 @@ def test_after_five_retries_the_user_takes_no_for_an_answer() -> None:
     assert log.failures("token").total() == 0
 
 
+def test_a_request_that_can_never_succeed_is_not_repeated() -> None:
+    log, server = one_user(lambda seen: Reply(404), ask_once)
+    assert len(server.seen) == 1
+    assert log.failures() == {OutcomeKind.HTTP_404: 1}
+
+
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [

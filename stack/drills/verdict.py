@@ -1,0 +1,218 @@
+"""What had to follow, and whether it did: every expectation of the drill with the value found."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stack.drills.outcome import Outcome
+from stack.drills.plan import Wanted
+from stack.drills.result import DrillResult
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One thing that had to follow.
+
+    Attributes:
+        name: machine-readable, e.g. ``alert_within``.
+        title: for people.
+        found: the value, None where it never came to be.
+        limit: the bound it is compared with, None where the expectation is not about one number.
+        wanted: in words, with unit.
+        passed: whether it held.
+        why: what is missing, where ``found`` is None.
+    """
+
+    name: str
+    title: str
+    found: float | None
+    limit: float | None
+    unit: str
+    wanted: str
+    passed: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All expectations; ``comparable`` is False when the stack was not calibrated as the scenario wants."""
+
+    expectations: tuple[Expectation, ...]
+    comparable: bool
+
+    @property
+    def passed(self) -> bool:
+        """Everything held."""
+        return all(expectation.passed for expectation in self.expectations)
+
+    @property
+    def failed(self) -> tuple[Expectation, ...]:
+        """What did not hold."""
+        return tuple(expectation for expectation in self.expectations if not expectation.passed)
+
+
+def judge_drill(result: DrillResult, outcome: Outcome) -> Verdict:
+    """Judge one drill against its plan."""
+    wanted = result.plan.wanted
+    calibrated = _capacity(result, wanted)
+    expectations = (
+        calibrated,
+        _complete(result),
+        *_reaction(outcome, wanted),
+        _recovery(result, outcome, wanted),
+        *_after(outcome, wanted),
+        _at_most("pool_timeouts", "pool timeouts", outcome.pool_timeouts, 0),
+        _at_most(
+            "cap_reversals",
+            "reversals of the cap after recovery",
+            outcome.cap_reversals,
+            wanted.cap_reversals,
+            missing="never recovered",
+        ),
+        _under(
+            "release_pending",
+            "most waiting for a connection during release",
+            outcome.release_pending,
+            wanted.release_pending,
+            missing="no release was seen",
+        ),
+        *_incidents(result),
+        _levers(outcome),
+        _at_most("dropped_arrivals", "arrivals the generator dropped", result.generator.dropped, 0),
+    )
+    return Verdict(expectations, comparable=calibrated.passed)
+
+
+def _capacity(result: DrillResult, wanted: Wanted) -> Expectation:
+    found = result.capacity.queries_per_second
+    inside = wanted.capacity_from <= found <= wanted.capacity_to
+    return Expectation(
+        name="capacity",
+        title="measured capacity",
+        found=found,
+        limit=None,
+        unit="queries/s",
+        wanted=f"{wanted.capacity_from} to {wanted.capacity_to}",
+        passed=inside and result.capacity.ok,
+        why="" if inside and result.capacity.ok else _uncalibrated(result),
+    )
+
+
+def _uncalibrated(result: DrillResult) -> str:
+    reason = result.capacity.reason
+    return f"figures cannot be compared: {reason}" if reason else "figures cannot be compared"
+
+
+def _complete(result: DrillResult) -> Expectation:
+    return Expectation(
+        name="complete",
+        title="drill played to its end",
+        found=float(result.complete),
+        limit=None,
+        unit="",
+        wanted="yes",
+        passed=result.complete,
+        why="" if result.complete else "stopped early",
+    )
+
+
+def _reaction(outcome: Outcome, wanted: Wanted) -> Iterator[Expectation]:
+    seen = outcome.instants
+    yield _at_most(
+        "alert_within",
+        "from the wait that makes the rule true to the alert",
+        _between(seen.rule_true, seen.alert_firing),
+        wanted.alert_within,
+        unit="s",
+        missing="no stamp in the service's log" if seen.rule_true is None else "no alert fired",
+    )
+    yield _at_most(
+        "act_within",
+        "from the alert to the lever set",
+        _between(seen.alert_firing, seen.lever_set),
+        wanted.act_within,
+        unit="s",
+        missing="no alert fired" if seen.alert_firing is None else "no lever was set",
+    )
+
+
+def _recovery(result: DrillResult, outcome: Outcome, wanted: Wanted) -> Expectation:
+    seen = outcome.instants
+    took = _between(seen.first_cut, seen.recovered)
+    during_surge = seen.recovered is not None and seen.recovered <= result.surge_until
+    missing = "no lever was set" if seen.first_cut is None else "never recovered"
+    return Expectation(
+        name="recover_within",
+        title="from the first cut to recovered, in the surge",
+        found=took,
+        limit=wanted.recover_within,
+        unit="s",
+        wanted=f"at most {wanted.recover_within:g} s",
+        passed=took is not None and took <= wanted.recover_within and during_surge,
+        why=missing if took is None else "" if during_surge else "only after the surge had ended",
+    )
+
+
+def _after(outcome: Outcome, wanted: Wanted) -> Iterator[Expectation]:
+    after = outcome.after
+    for name, value in (("p90", after.p90 if after else None), ("p95", after.p95 if after else None)):
+        yield _under(
+            f"after_{name}",
+            f"{name} of dates asked for after recovery",
+            value,
+            wanted.objective,
+            unit="s",
+            missing="no date request after recovery in the surge",
+        )
+
+
+def _incidents(result: DrillResult) -> Iterator[Expectation]:
+    count = len(result.incidents)
+    yield Expectation(
+        "one_incident", "incidents", count, 1, "", "exactly 1", count == 1, "" if count else "none was opened"
+    )
+    resolved = sum(1 for incident in result.incidents if incident.resolved_at is not None)
+    yield Expectation(
+        name="resolved",
+        title="incidents resolved",
+        found=resolved,
+        limit=None,
+        unit="",
+        wanted="all, and at least 1",
+        passed=resolved == count > 0,
+        why="" if count else "none was opened",
+    )
+
+
+def _levers(outcome: Outcome) -> Expectation:
+    away = [story.name for story in outcome.levers if not story.back]
+    read = bool(outcome.levers)
+    return Expectation(
+        name="levers_at_baseline",
+        title="levers away from their baseline at the end",
+        found=len(away) if read else None,
+        limit=0,
+        unit="",
+        wanted="none",
+        passed=read and not away,
+        why=", ".join(away) if read else "no lever could be read",
+    )
+
+
+def _at_most(
+    name: str, title: str, found: float | None, limit: float, *, unit: str = "", missing: str = ""
+) -> Expectation:
+    passed = found is not None and found <= limit
+    wanted = f"at most {limit:g} {unit}".rstrip() if limit else "none"
+    return Expectation(name, title, found, limit, unit, wanted, passed, missing if found is None else "")
+
+
+def _under(
+    name: str, title: str, found: float | None, limit: float, *, unit: str = "", missing: str = ""
+) -> Expectation:
+    passed = found is not None and found < limit
+    wanted = f"under {limit:g} {unit}".rstrip()
+    return Expectation(name, title, found, limit, unit, wanted, passed, missing if found is None else "")
+
+
+def _between(earlier: float | None, later: float | None) -> float | None:
+    return None if earlier is None or later is None else later - earlier
