@@ -45,9 +45,13 @@ class Topology:
         """Whether one of two components calls the other, directly or not, or they are the same."""
         return other in self.behind(one) or one in self.behind(other)
 
-    def path_of(self, name: str) -> tuple[ComponentSettings, ...]:
-        """The failure path through a component, callers before callees."""
-        on_path = [found for found in self.components if self.on_one_path(found.name, name)]
+    def path(self, cause: str | None) -> tuple[ComponentSettings, ...]:
+        """The failure path through a component, callers before callees; everything when it has no place."""
+        on_path = [
+            found
+            for found in self.components
+            if cause not in self._by_name or self.on_one_path(found.name, str(cause))
+        ]
         return tuple(sorted(on_path, key=lambda found: self.depth(found.name)))
 
     def deepest(self, names: Iterable[str]) -> str | None:
