@@ -1,8 +1,8 @@
 """Numbers kept and asked: the series store and the PromQL engine."""
 
 from metrics.errors import QueryError
+from metrics.promql.answers import parsed
 from metrics.promql.parser import parse
-from metrics.promql.support import check_supported
 from metrics.store import Store
 
 __all__ = ["QueryError", "Store", "check", "parse"]
@@ -10,4 +10,4 @@ __all__ = ["QueryError", "Store", "check", "parse"]
 
 def check(expr: str) -> None:
     """Raise QueryError for an expression that cannot be parsed (BAD_DATA) or evaluated (UNSUPPORTED)."""
-    check_supported(parse(expr), expr)
+    parsed(expr)

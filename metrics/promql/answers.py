@@ -11,11 +11,17 @@ from metrics.promql.evaluator import evaluate
 from metrics.promql.frame import Frame, Numbers, Text, Value, merged
 from metrics.promql.label_sets import settled
 from metrics.promql.parser import parse
+from metrics.promql.support import check_supported
 from metrics.promql.windows import Ranges, ranges
 from metrics.values import Labels, Matrix, Points, QueryResult, Sample, Scalar, String, Vector
 
-parsed = lru_cache(maxsize=4096)(parse)
-"""The syntax tree of a text, remembered."""
+
+@lru_cache(maxsize=4096)
+def parsed(text: str) -> Expr:
+    """The syntax tree of a text, remembered. Raises QueryError for what cannot be parsed or evaluated."""
+    expr = parse(text)
+    check_supported(expr, text)
+    return expr
 
 
 def instant(expr: Expr, context: Context) -> QueryResult:

@@ -99,6 +99,11 @@ def kept(labels: Labels, names: frozenset[str]) -> Labels:
     return tuple(pair for pair in labels if pair[0] in names)
 
 
+def valid_label_name(name: str) -> bool:
+    """Any UTF-8 text but none; what was not UTF-8 shows as the replacement character."""
+    return bool(name) and "\N{REPLACEMENT CHARACTER}" not in name
+
+
 def projection(names: Sequence[str], without: bool) -> Callable[[Labels], Labels]:
     """What ``by (names)`` or ``without (names)`` makes of a label set."""
     chosen = frozenset(names)

@@ -12,7 +12,7 @@ from metrics.errors import ErrorKind, QueryError
 from metrics.promql.arithmetic import ARITHMETIC, combined
 from metrics.promql.ast import Binary, Cardinality, VectorMatching
 from metrics.promql.frame import Bools, Frame, merged
-from metrics.promql.label_sets import METADATA, Indices, LabelSets, dropped, kept
+from metrics.promql.label_sets import METADATA, NAME, Indices, LabelSets, dropped, kept
 from metrics.promql.limits import too_many_samples
 from metrics.promql.text import shown
 from metrics.values import Labels, label, labels_of
@@ -88,7 +88,7 @@ def signature(labels: Labels, matching: VectorMatching) -> Labels:
     """What two rows must have in common to meet."""
     if matching.on:
         return kept(labels, frozenset(matching.labels))
-    return dropped(labels, METADATA.union(matching.labels))
+    return dropped(labels, frozenset((NAME, *matching.labels)))
 
 
 def _unambiguous(frame: Frame) -> Frame:

@@ -6,7 +6,15 @@ import numpy as np
 
 from metrics.errors import ErrorKind, QueryError
 from metrics.promql.frame import Frame, empty, taken
-from metrics.promql.label_sets import Grouping, Indices, LabelSets, grouped, grouping, projection
+from metrics.promql.label_sets import (
+    Grouping,
+    Indices,
+    LabelSets,
+    grouped,
+    grouping,
+    projection,
+    valid_label_name,
+)
 from metrics.promql.numbers import go_float
 from metrics.values import Floats, Labels, labels_of
 
@@ -41,6 +49,8 @@ def _ranks(frame: Frame, groups: Grouping, *, descending: bool) -> tuple[Indices
 
 def count_values(frame: Frame, label: str, names: tuple[str, ...], without: bool) -> Frame:
     """How many rows of each group have each value; the value goes into ``label``."""
+    if not valid_label_name(label):
+        raise QueryError(ErrorKind.EXECUTION, f'invalid label name "{label}"')
     groups = grouped(frame.sets, projection((*names, label), True) if without else _by(names, label))
     label_kept = not (without and label in names)
     labels: list[Labels] = []

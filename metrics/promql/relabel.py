@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from metrics.errors import ErrorKind, QueryError
 from metrics.promql.frame import Frame, merged
-from metrics.promql.label_sets import NAME, LabelSets
-from metrics.promql.patterns import compiled
+from metrics.promql.label_sets import NAME, LabelSets, valid_label_name
+from metrics.promql.patterns import PatternError, compiled
 from metrics.values import Labels, label, labels_of
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
@@ -16,8 +16,10 @@ def label_replace(frame: Frame, target: str, replacement: str, source: str, patt
     """Where ``pattern`` matches the whole of label ``source``, label ``target`` becomes ``replacement``."""
     _check_name(target, "label_replace")
 
+    expression = _expression(pattern)
+
     def renamed(labels: Labels) -> Labels:
-        found = compiled(pattern).fullmatch(label(labels, source))
+        found = expression.fullmatch(label(labels, source))
         if found is None:
             return labels
         return _with(labels, target, _expanded(replacement, found))
@@ -74,6 +76,15 @@ def _expanded(template: str, found: "re.Match[str]") -> str:
     return _REFERENCE.sub(group, template)
 
 
+def _expression(pattern: str) -> "re.Pattern[str]":
+    try:
+        expression: re.Pattern[str] = compiled(pattern)
+    except PatternError as error:
+        text = f"invalid regular expression in label_replace(): {pattern}"
+        raise QueryError(ErrorKind.EXECUTION, text) from error
+    return expression
+
+
 def _check_name(name: str, function: str, kind: str = "destination ") -> None:
-    if not name:
+    if not valid_label_name(name):
         raise QueryError(ErrorKind.EXECUTION, f'invalid {kind}label name in {function}(): "{name}"')
