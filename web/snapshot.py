@@ -11,7 +11,7 @@ from collector.round import TargetReport
 from metrics.errors import QueryError
 from metrics.values import Asker, QueryResult, Scalar, Vector
 from runbooks import kill_switch_store, lease_store, run_store
-from runbooks.kill_switch_store import KillSwitch
+from runbooks.kill_switch import KillSwitch
 from runbooks.lease import Lease
 from runbooks.run import Run, RunState
 from settings.schema import ComponentSettings, FactSettings, Settings, TargetKind

@@ -8,11 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-MAY_IMPORT = {
-    "showcall": {"assembly"},
-    "assembly": {
-        "web", "reports", "runbooks", "alerts", "metrics", "collector", "database", "settings", "stack",
-    },
+ROOMS = {"web", "reports", "runbooks", "alerts", "metrics", "collector", "database", "settings", "stack"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "showcall": {"assembly", "demonstration", "settings", "stack", "web"},
+    "demonstration": ROOMS,
+    "assembly": {*ROOMS, "own_loops", "own_metrics"},
+    "own_metrics": {"collector", "own_loops"},
+    "own_loops": set(),
     "web": {"reports", "runbooks", "alerts", "metrics", "collector", "database", "settings"},
     "reports": {"runbooks", "alerts", "metrics"},
     "runbooks": {"alerts", "metrics", "database", "settings"},
