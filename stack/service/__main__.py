@@ -8,20 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+from stack.load.steady_clock import steady
 from stack.service import config as configuration
 from stack.service.config import ConfigError, ServiceConfig
 from stack.service.listener import PortInUseError
 from stack.service.log_file import logger, open_log
 from stack.service.service import ConcertService, StartError
-
-
-def steady_clock() -> float:
-    """Unix time that the wall clock's jumps cannot move: read once, carried on by the monotonic clock."""
-    return _OFFSET + time.monotonic()
-
-
-# The one place of the service that reads the wall clock; everybody else is handed `steady_clock`.
-_OFFSET = time.time() - time.monotonic()  # noqa: TID251
 
 
 def main() -> int:
@@ -42,7 +34,8 @@ def main() -> int:
 
 def _run(config: ServiceConfig) -> int:
     try:
-        service = ConcertService(config, steady_clock)
+        # The one place of the service that reads the wall clock; everybody else is handed this one.
+        service = ConcertService(config, steady(time.time))  # noqa: TID251
         service.start()
     except (PortInUseError, StartError) as error:
         logger().error("%s", error)

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from stack.service import exposition
+from stack.service.bodies import BodyTooLargeError, small_body
 from stack.service.breaker import BreakerState, failure_rate, slow_rate
 from stack.service.breaker_guard import BreakerGuard
 from stack.service.concerts_cache import ConcertsCache
@@ -62,7 +63,7 @@ class Actuator:
                 Route("/actuator/circuitbreakers/{name}", self._set_breaker, methods=["POST"]),
                 Route("/actuator/cache", self._show_cache),
             ],
-            exception_handlers={BadRequestError: _bad_request},
+            exception_handlers={BadRequestError: _bad_request, BodyTooLargeError: _too_large},
         )
 
     async def _prometheus(self, _: Request) -> Response:
@@ -83,14 +84,14 @@ class Actuator:
             return JSONResponse({**lever_json(lever.reading()), **details()})
 
         async def write(request: Request) -> Response:
-            wanted, put_back = read_change(await request.body(), lever.bounds)
+            wanted, put_back = read_change(await small_body(request), lever.bounds)
             answer = lever.change(wanted, self._clock())
             acted = answer.outcome in {Outcome.CHANGED, Outcome.RENEWED}
             self._loop.wake(put_back=put_back and acted and lever is self._board.active_users)
             return lever_answer(lever.name, answer)
 
         async def let_go(request: Request) -> Response:
-            answer = lever.release(read_release(await request.body()), self._clock())
+            answer = lever.release(read_release(await small_body(request)), self._clock())
             self._loop.wake()
             return lever_answer(lever.name, answer)
 
@@ -125,7 +126,7 @@ class Actuator:
         name = request.path_params["name"]
         if name != self._guard.name:
             return self._no_such_breaker(name)
-        wanted = read_breaker_change(await request.body())
+        wanted = read_breaker_change(await small_body(request))
         answer = self._board.breaker.change(wanted, self._clock())
         if answer.outcome is Outcome.OLD_VERSION:
             return JSONResponse(
@@ -210,6 +211,10 @@ def _lease(lease: Lease | None) -> dict[str, Any] | None:
         return None
     until = datetime.fromtimestamp(lease.until, UTC).isoformat(timespec="milliseconds")
     return {"owner": lease.owner, "runId": lease.run_id, "until": until.replace("+00:00", "Z")}
+
+
+async def _too_large(_: Request, error: Exception) -> Response:
+    return JSONResponse({"message": str(error)}, status_code=413)
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from stack.service.breaker import BreakerState
@@ -26,6 +26,17 @@ class BadRequestError(Exception):
     """The body cannot be understood; ``str()`` says every problem of it."""
 
 
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted, not true or false")
+    return value
+
+
+RequestId = Annotated[str, Field(min_length=1, max_length=120)]
+LeaseSeconds = Annotated[float, Field(ge=0, le=3600)]
+RunId = Annotated[str, Field(max_length=120)] | None
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
@@ -33,25 +44,26 @@ class _Body(BaseModel):
 
 
 class _ChangeBody(_Body):
-    value: int
+    value: Annotated[int, BeforeValidator(_no_bool)]
     if_version: int
-    request_id: Annotated[str, Field(min_length=1, max_length=120)]
-    lease_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    run_id: Annotated[str, Field(max_length=120)] | None = None
+    request_id: RequestId
+    lease_seconds: LeaseSeconds = 0.0
+    run_id: RunId = None
     put_back_excess: bool = False
 
 
 class _ReleaseBody(_Body):
     if_version: int
-    request_id: Annotated[str, Field(min_length=1, max_length=120)]
+    request_id: RequestId
+    run_id: RunId = None
 
 
 class _BreakerBody(_Body):
     update_state: str
     if_version: int | None = None
-    request_id: Annotated[str, Field(min_length=1, max_length=120)] | None = None
-    lease_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    run_id: Annotated[str, Field(max_length=120)] | None = None
+    request_id: RequestId | None = None
+    lease_seconds: LeaseSeconds = 0.0
+    run_id: RunId = None
 
 
 def read_change(raw: bytes, bounds: Bounds | None) -> tuple[Change, bool]:

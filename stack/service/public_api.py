@@ -5,6 +5,7 @@ waits for a thread. Tokens are served on the event loop itself, because the whol
 few seconds and must not take a thread from those who are in.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from stack.service.bodies import small_body
 from stack.service.http_meters import HttpMeters, MeasuredApp, RequestKind, note_of
 from stack.service.journey import NOT_IN_QUEUE, Journey
 from stack.service.presence import Presence
@@ -189,12 +191,12 @@ def _seat_id(body: dict[str, Any]) -> int | None:
 
 
 async def _json_body(request: Request) -> dict[str, Any]:
-    raw = await request.body()
+    raw = await small_body(request)
     if not raw:
         return {}
     try:
-        body = await request.json()
-    except ValueError:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
         raise RefusedError(400, "본문이 JSON이 아닙니다.") from None
     if not isinstance(body, dict):
         raise RefusedError(400, "본문이 JSON 객체가 아닙니다.")

@@ -9,15 +9,15 @@ an active user who is put back lands at the head of the line, in order, by that 
     queue:ticket   the last ticket      queue:member token -> the user it was issued to
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
 from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
 
 from stack.service.queue_rules import Crowd
+from stack.service.script_batch import ScriptBatch
 
 KEYS = ("queue:waiting", "queue:active", "queue:seen", "queue:since", "queue:member", "queue:ticket")
 SWEEP_AT_ONCE = 2000
@@ -140,25 +140,22 @@ class QueueDesk:
     Raises (from every method): redis.exceptions.RedisError.
     """
 
-    def __init__(self, client: AsyncRedis, waiting_limit: int) -> None:
-        self._issue = client.register_script(_ISSUE)
-        self._look = client.register_script(_LOOK)
-        self._leave = client.register_script(_LEAVE)
+    def __init__(self, batch: ScriptBatch, waiting_limit: int) -> None:
+        self._batch = batch
         self._waiting_limit = waiting_limit
 
     async def issue(self, token: str, user_id: int, now: float) -> int | None:
         """Put a new token at the end of the line: its number, or None when the line is full."""
-        arguments = (token, user_id, now, self._waiting_limit)
-        number = await cast(Awaitable[int], self._issue(keys=KEYS, args=arguments))
-        return number if number > 0 else None
+        number = await self._batch.run(_ISSUE, KEYS, (token, user_id, now, self._waiting_limit))
+        return int(number) if number > 0 else None
 
     async def look(self, token: str, now: float) -> Place:
         """Where the token stands; asking is a sign of life."""
-        return _place(await cast(Awaitable[list[Any]], self._look(keys=KEYS, args=(token, now))))
+        return _place(await self._batch.run(_LOOK, KEYS, (token, now)))
 
     async def leave(self, token: str) -> bool:
         """Give up the place or the slot; False if there was none."""
-        return await cast(Awaitable[int], self._leave(keys=KEYS, args=(token,))) > 0
+        return int(await self._batch.run(_LEAVE, KEYS, (token,))) > 0
 
 
 class Queue:

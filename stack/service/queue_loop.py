@@ -121,12 +121,20 @@ class QueueLoop:
             self._sweep(now)
         cap = self._board.active_users.number
         if self._put_back:
-            moved = self._queue.put_back(cap, now)
-            self._put_back = False
-            self.meters.put_back.add(moved)
-            logger().info("Put %d active users back at the head of the queue (cap %d)", moved, cap)
+            self._put_excess_back(cap, now)
         self._admit(self._queue.crowd(), cap, now)
         self.crowd = self._queue.crowd()
+
+    def _put_excess_back(self, cap: int, now: float) -> None:
+        # Cleared first: an order that comes while this one runs must not be lost.
+        self._put_back = False
+        try:
+            moved = self._queue.put_back(cap, now)
+        except RedisError:
+            self._put_back = True
+            raise
+        self.meters.put_back.add(moved)
+        logger().info("Put %d active users back at the head of the queue (cap %d)", moved, cap)
 
     def _sweep(self, now: float) -> None:
         self._queue.touch(self._presence.tokens(), now)

@@ -68,6 +68,8 @@ def admission(clock: AdmissionClock, crowd: Crowd, limit: int, cap: int, now: fl
         cap: active users at most.
         now: Unix seconds.
     """
+    if crowd.waiting and crowd.active >= cap:
+        clock = replace(clock, cap_binds=True)
     begins = now - clock.period_began >= PERIOD_SECONDS - TIME_SLACK
     refills = clock.cap_binds and now - clock.refilled >= REFILL_SECONDS - TIME_SLACK
     if not begins and not refills:

@@ -39,6 +39,7 @@ from stack.service.queue import Queue, QueueDesk
 from stack.service.queue_loop import QueueLoop
 from stack.service.redis_outage import RedisOutage
 from stack.service.replies import Failures
+from stack.service.script_batch import ScriptBatch
 
 BREAKER_NAME = "database"
 BREAKER_RULES = BreakerRules(minimum_calls=20, slow_seconds=2.5, slow_rate=80.0, open_seconds=10.0)
@@ -49,7 +50,6 @@ BASELINE_STATES = {
 """The original had no breaker, so ``published`` only records."""
 
 SPARE_REDIS_CONNECTIONS = 16
-DESK_CONNECTIONS = 256
 STOP_SECONDS = 1.5
 START_PAUSE_SECONDS = 0.3
 
@@ -106,7 +106,7 @@ class ConcertService:
         )
         self._probe = DatabaseProbe(lambda: psycopg.connect(**_connect_options(config)), clock)
         public = PublicApi(
-            desk=QueueDesk(_async_redis(config), config.waiting_limit),
+            desk=QueueDesk(ScriptBatch(_async_redis(config)), config.waiting_limit),
             journey=Journey(self._engine, guard, queue, cache, clock),
             presence=presence,
             threads=threads,
@@ -214,7 +214,6 @@ def _async_redis(config: ServiceConfig) -> AsyncRedis:
         socket_timeout=config.redis_timeout_seconds,
         socket_connect_timeout=config.redis_timeout_seconds,
         retry=AsyncRetry(NoBackoff(), 0),
-        max_connections=DESK_CONNECTIONS,
     )
 
 

@@ -1,0 +1,58 @@
+"""Servers that tests of the stack share within one test process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack.service_rig import Postgres, Service, Valkey
+
+
+@pytest.fixture(scope="session")
+def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def valkey(shared_valkey: Valkey) -> Valkey:
+    """A Valkey without any key."""
+    with shared_valkey.client() as client:
+        client.flushall()
+    return shared_valkey
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """500 concerts with two dates of 20 seats each."""
+    server = Postgres()
+    server.start()
+    server.load()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def make_service(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts a concert service with some settings of its own; at the end it is gone."""
+    made: list[Service] = []
+
+    def make(**settings: object) -> Service:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        service = Service(folder, valkey.port, postgres.url, **settings)
+        made.append(service)
+        service.start()
+        return service
+
+    yield make
+    for service in made:
+        service.kill()
+
+
+@pytest.fixture
+def service(make_service: Callable[..., Service]) -> Service:
+    """A concert service as the demo starts it."""
+    return make_service()
