@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 from stack.drills.outcome import Outcome, compute_outcome  # noqa: E402 - the project is beside, not installed
 from stack.drills.result import DrillResult  # noqa: E402
 from stack.drills.result_file import DrillFileError, load  # noqa: E402
-from stack.drills.table import found_text  # noqa: E402
+from stack.drills.table import value_text  # noqa: E402
 from stack.drills.verdict import Expectation, judge_drill  # noqa: E402
 
 
@@ -56,11 +56,11 @@ def machine_lines(result: DrillResult) -> Iterator[str]:
 
 def figure_lines(expectations: tuple[Expectation, ...]) -> Iterator[str]:
     """One expectation a line: value, aim, ratio."""
-    yield f"{'figure':<52} {'value':>20} {'aim':>18} {'ratio':>6}"
+    yield f"{'figure':<52} {'value':>16} {'aim':>19} {'ratio':>6}"
     for each in expectations:
         ratio = f"{each.found / each.limit:.2f}" if each.found is not None and each.limit else "-"
-        mark = "" if each.passed else "  FAILED"
-        yield f"{each.title:<52} {found_text(each):>20} {each.wanted:>18} {ratio:>6}{mark}"
+        mark = "" if each.passed else f"  FAILED {each.why}".rstrip()
+        yield f"{each.title:<52} {value_text(each):>16} {each.wanted:>19} {ratio:>6}{mark}"
 
 
 def context_lines(outcome: Outcome) -> Iterator[str]:

@@ -18,7 +18,7 @@ class Instants:
             if that is earlier).
         rule_true: the service's own stamp of the wait that makes the alert's rule true.
         alert_firing: the first firing of the plan's alert from then on (or of any alert, if it never fired).
-        lever_set: the first lever set after that.
+        lever_set: the first lever set from ``rule_true`` on; before the alert, if another one led to it.
         cut_seen: the first sample in which the drill itself saw a lever away from its baseline.
         backlog_gone: since when nobody waited for a connection any more, up to recovery.
         recovered: end of the first admission period after the cut with fewer waiting on average than the plan
@@ -51,8 +51,9 @@ def find_instants(result: DrillResult) -> Instants:
     events = [seen.event for seen in result.events]
     stamp = _first(line.at for line in result.log if line.mark is LogMark.POOL_SATURATED)
     sampled = _first(s.at for s in samples if s.at >= result.surge_from and s.pool_pending > 0)
-    firing = first_firing(events, plan.alert, result.surge_from if stamp is None else stamp)
-    lever_set = _first_event(events, EventKind.LEVER_SET, firing)
+    trouble_from = result.surge_from if stamp is None else stamp
+    firing = first_firing(events, plan.alert, trouble_from)
+    lever_set = _first_event(events, EventKind.LEVER_SET, trouble_from)
     cut_seen = _where(samples, _away, result.surge_from)
     cut = lever_set if lever_set is not None else cut_seen
     recovered = None if cut is None else recovery(samples, cut, plan)
@@ -74,7 +75,7 @@ def find_instants(result: DrillResult) -> Instants:
 def first_firing(events: Sequence[ObservedEvent], alert: str, since: float) -> float | None:
     """When the alert of that name first fired from ``since`` on; any alert's, if that one never did."""
     firing = [e for e in events if e.kind == EventKind.ALERT_FIRING and e.at >= since]
-    named = [e for e in firing if alert in e.details.values() or alert in e.text]
+    named = [e for e in firing if e.details.get("alert") == alert]
     return _first(event.at for event in named or firing)
 
 
@@ -135,8 +136,8 @@ def _resolved(result: DrillResult) -> float | None:
     return max(known) if known and len(known) == len(ends) else None
 
 
-def _first_event(events: Sequence[ObservedEvent], kind: EventKind, since: float | None) -> float | None:
-    return _first(e.at for e in events if since is not None and e.kind == kind and e.at >= since)
+def _first_event(events: Sequence[ObservedEvent], kind: EventKind, since: float) -> float | None:
+    return _first(e.at for e in events if e.kind == kind and e.at >= since)
 
 
 def _lasting(

@@ -84,10 +84,14 @@ def verdict_table(verdict: Verdict) -> Table:
 
 def found_text(expectation: Expectation) -> str:
     """The value with its unit, and what is missing."""
-    value = (
-        NOTHING if expectation.found is None else f"{_number(expectation.found)} {expectation.unit}".strip()
-    )
+    value = value_text(expectation)
     return f"{value} ({expectation.why})" if expectation.why else value
+
+
+def value_text(expectation: Expectation) -> str:
+    """The value with its unit."""
+    found = expectation.found
+    return NOTHING if found is None else f"{_number(found)} {expectation.unit}".strip()
 
 
 def _headline(result: DrillResult) -> str:

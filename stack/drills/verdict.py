@@ -56,7 +56,7 @@ def judge_drill(result: DrillResult, outcome: Outcome) -> Verdict:
     calibrated = _capacity(result, wanted)
     expectations = (
         calibrated,
-        _complete(result),
+        _at_most("complete", "times the drill was stopped early", int(not result.complete), 0),
         *_reaction(outcome, wanted),
         _recovery(result, outcome, wanted),
         *_after(outcome, wanted),
@@ -100,19 +100,6 @@ def _capacity(result: DrillResult, wanted: Wanted) -> Expectation:
 def _uncalibrated(result: DrillResult) -> str:
     reason = result.capacity.reason
     return f"figures cannot be compared: {reason}" if reason else "figures cannot be compared"
-
-
-def _complete(result: DrillResult) -> Expectation:
-    return Expectation(
-        name="complete",
-        title="drill played to its end",
-        found=float(result.complete),
-        limit=None,
-        unit="",
-        wanted="yes",
-        passed=result.complete,
-        why="" if result.complete else "stopped early",
-    )
 
 
 def _reaction(outcome: Outcome, wanted: Wanted) -> Iterator[Expectation]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stack.config import StackConfig
-from stack.drills.observer import ObservedEvent, ObservedIncident
+from stack.drills.observer import ObservedEvent, ObservedIncident, Observer
 from stack.drills.outcome import compute_outcome
 from stack.drills.plan import DrillPlan, Wanted
 from stack.drills.pool_exhaustion import DrillNotReadyError, run_drill
@@ -157,7 +157,7 @@ def drill(
     log_file: Path,
     *,
     plan: DrillPlan = PLAN,
-    observed: bool = True,
+    platform: Callable[[FakeStack], Observer] | None = FakePlatform,
     bend: Callable[[FakeStack], None] = lambda stack: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[DrillResult, list[DrillProgress]]:
@@ -172,12 +172,19 @@ def drill(
             capacity=Capacity(4.8, 1_500_000, "2026-11-22T16:00:00.000Z", None, ok=True),
             log_file=log_file,
         )
-        observer = FakePlatform(fake) if observed else None
+        observer = platform(fake) if platform else None
         return run_drill(plan, stack, observer, told.append, clock=lambda: WALL, stop=stop), told
 
 
-def test_a_drill_is_played_watched_and_judged_from_start_to_end(tmp_path: Path) -> None:
-    result, told = drill(tmp_path / "concert.log")
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[DrillResult, list[DrillProgress]]:
+    return drill(tmp_path_factory.mktemp("drill") / "concert.log")
+
+
+def test_a_drill_is_played_watched_and_judged_from_start_to_end(
+    played: tuple[DrillResult, list[DrillProgress]],
+) -> None:
+    result, told = played
     outcome = compute_outcome(result)
     instants = outcome.instants
     assert result.complete
@@ -202,8 +209,10 @@ def test_a_drill_is_played_watched_and_judged_from_start_to_end(tmp_path: Path) 
     ]
 
 
-def test_progress_names_the_phases_and_the_load_every_second(tmp_path: Path) -> None:
-    _, told = drill(tmp_path / "concert.log")
+def test_progress_names_the_phases_and_the_load_every_second(
+    played: tuple[DrillResult, list[DrillProgress]],
+) -> None:
+    _, told = played
     phases = [line.text.split(":")[0] for line in told if line.kind is ProgressKind.PHASE]
     assert phases == ["surge", "tail"]
     loads = [line.text for line in told if line.kind is ProgressKind.LOAD]
@@ -216,7 +225,7 @@ def test_progress_names_the_phases_and_the_load_every_second(tmp_path: Path) -> 
 
 def test_without_a_platform_the_drill_plays_to_the_end_of_its_tail(tmp_path: Path) -> None:
     plan = replace(PLAN, surge_seconds=1.0, tail_seconds=0.7)
-    result, _ = drill(tmp_path / "concert.log", plan=plan, observed=False)
+    result, _ = drill(tmp_path / "concert.log", plan=plan, platform=None)
     assert not result.observed
     assert (result.events, result.incidents) == ((), ())
     assert compute_outcome(result).instants.first_waiting is not None
@@ -238,8 +247,19 @@ def test_a_drill_does_not_start_on_a_stack_that_is_not_at_rest(tmp_path: Path) -
         stack.cut_at = 1.0
 
     with pytest.raises(DrillNotReadyError) as caught:
-        drill(tmp_path / "concert.log", bend=held, observed=False)
+        drill(tmp_path / "concert.log", bend=held, platform=None)
     assert caught.value.problems == ("lever active_users_cap is at 8, leased (want its baseline 1000)",)
+
+
+def test_a_platform_that_cannot_be_watched_any_more_ends_the_drill_with_its_error(tmp_path: Path) -> None:
+    class Failing(FakePlatform):
+        def events(self) -> Sequence[ObservedEvent]:
+            if self.stack.began:
+                raise OSError("the timeline is gone")
+            return ()
+
+    with pytest.raises(OSError, match="the timeline is gone"):
+        drill(tmp_path / "concert.log", platform=Failing)
 
 
 def test_every_reason_not_to_start_is_told_at_once(tmp_path: Path) -> None:
