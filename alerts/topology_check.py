@@ -1,6 +1,4 @@
-"""The topology of ``config.yaml``, checked: names, cycles and every PromQL in it, with lines."""
-
-from collections.abc import Sequence
+"""The topology of ``config.yaml``, checked: cycles, facts and every PromQL in it, with lines."""
 
 from alerts.rule_building import Place
 from alerts.rule_promql import read_expr
@@ -10,29 +8,16 @@ from settings.schema import ComponentSettings, Settings
 
 
 def topology_problems(settings: Settings, source: YamlNode, file: str) -> list[Problem]:
-    """Everything that is wrong with the topology and with what refers to it."""
+    """Everything that is wrong with the topology beyond what any settings are checked for."""
     problems: list[Problem] = []
     root = Place(source, file, (), problems)
-    names = {component.name for component in settings.topology}
     for index, component in enumerate(settings.topology):
-        _check_component(component, names, root.below("topology", index))
+        _check_component(component, root.below("topology", index))
     _check_cycles(settings.topology, root.below("topology"))
-    targets = settings.collector.targets
-    _check_places([target.component for target in targets], names, root.below("collector", "targets"))
-    _check_places([lever.component for lever in settings.levers], names, root.below("levers"))
     return problems
 
 
-def _check_places(components: Sequence[str | None], names: set[str], place: Place) -> None:
-    for index, name in enumerate(components):
-        if name is not None and names and name not in names:
-            place.below(index, "component").wrong(_unknown(name, names))
-
-
-def _check_component(component: ComponentSettings, names: set[str], place: Place) -> None:
-    for index, callee in enumerate(component.calls):
-        if callee not in names:
-            place.below("calls", index).wrong(_unknown(callee, names))
+def _check_component(component: ComponentSettings, place: Place) -> None:
     if component.saturated is not None:
         _check_promql(component.saturated, place.below("saturated"))
     titles = set[str]()
@@ -64,7 +49,3 @@ def _check_cycles(components: tuple[ComponentSettings, ...], place: Place) -> No
     if left:
         index = next(place for place, component in enumerate(components) if component.name in left)
         place.below(index, "calls").wrong(f"the calls form a cycle: {', '.join(left)}")
-
-
-def _unknown(name: str, names: set[str]) -> str:
-    return f"{name!r} is not a component of the topology (there are {', '.join(sorted(names))})"
