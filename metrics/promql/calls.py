@@ -11,7 +11,7 @@ from metrics.promql.absent import absent
 from metrics.promql.ast import Call, Expr, Paren, StringLiteral, VectorSelector
 from metrics.promql.context import Context, Evaluate
 from metrics.promql.frame import Frame, Numbers, Value, derived, everywhere, taken
-from metrics.promql.histogram import histogram_quantile
+from metrics.promql.histogram import histogram_fraction, histogram_quantile
 from metrics.promql.instant import latest
 from metrics.promql.label_sets import ONE
 from metrics.promql.relabel import label_join, label_replace
@@ -147,7 +147,7 @@ def _timestamp(asked: Asked) -> Frame:
     inner = _bare(asked.node.args[0])
     if isinstance(inner, VectorSelector):
         newest = latest(inner, asked.context)
-        return asked.derived(Frame(newest.sets, newest.at / 1000.0, newest.present))
+        return asked.derived(Frame(newest.frame.sets, newest.at / 1000.0, newest.frame.present))
     frame = asked.vector(0)
     at = np.broadcast_to(_times(asked), frame.values.shape)
     return asked.derived(Frame(frame.sets, at, frame.present))
@@ -188,6 +188,10 @@ def _histogram_quantile(asked: Asked) -> Frame:
     return histogram_quantile(asked.numbers(0), asked.vector(1), asked.context.delayed)
 
 
+def _histogram_fraction(asked: Asked) -> Frame:
+    return histogram_fraction(asked.numbers(0), asked.numbers(1), asked.vector(2), asked.context.delayed)
+
+
 def _label_replace(asked: Asked) -> Frame:
     target, replacement, source, pattern = (text(arg) for arg in asked.node.args[1:])
     return label_replace(asked.vector(0), target, replacement, source, pattern)
@@ -215,6 +219,7 @@ CALLED: Mapping[str, Callable[[Asked], Value]] = MappingProxyType(
         **dict.fromkeys(("sort", "sort_desc"), _sort),
         "absent": _absent,
         "absent_over_time": _absent_over_time,
+        "histogram_fraction": _histogram_fraction,
         "histogram_quantile": _histogram_quantile,
         "label_join": _label_join,
         "label_replace": _label_replace,

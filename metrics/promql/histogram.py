@@ -1,6 +1,6 @@
-"""``histogram_quantile`` over classic histograms: all histograms of a frame at all steps at once.
+"""Classic histograms: quantiles and fractions of all histograms of a frame at all steps at once.
 
-Source: ``bucketQuantile`` in Prometheus' promql/quantile.go, v3.5.
+Source: ``BucketQuantile`` and ``BucketFraction`` in Prometheus' promql/quantile.go, v3.5.
 """
 
 from dataclasses import dataclass
@@ -36,22 +36,69 @@ class Buckets:
     starts: Indices
 
 
-def histogram_quantile(quantile: Floats, frame: Frame, delayed: bool) -> Frame:
-    """The quantile (at each step) of every histogram whose buckets are in the frame."""
+@dataclass(frozen=True, slots=True)
+class Histograms:
+    """Classic histograms at all steps, [histograms, buckets, steps] each.
+
+    A bucket that is not there at a step stands for the one below it, so that it is never the one chosen.
+
+    Attributes:
+        sets: one label set per histogram.
+        counts: cumulative counts.
+        bounds: upper bounds.
+        present: which buckets are there.
+    """
+
+    sets: LabelSets
+    counts: Floats
+    bounds: Floats
+    present: Bools
+
+    @property
+    def complete(self) -> Bools:
+        """Histograms and steps with a bucket up to +Inf and another one."""
+        top: Bools = np.isinf(self.bounds[:, -1]) & self.present[:, -1] & (self.present.sum(axis=1) >= 2)
+        return top
+
+    def result(self, values: Floats, delayed: bool) -> Frame:
+        """One value per histogram and step."""
+        return derived(self.sets, values, np.logical_or.reduce(self.present, axis=1), delayed)
+
+
+def histograms(frame: Frame) -> Histograms | None:
+    """The histograms whose buckets are in a frame; None without any."""
     buckets = frame.sets.remember("buckets", lambda: _buckets(frame.sets))
     if not len(buckets.sets):
-        return empty(frame.values.shape[1])
+        return None
     counts, present = _counts(frame, buckets)
-    complete = np.isinf(buckets.bounds[:, -1:]) & present[:, -1] & (present.sum(axis=1) >= 2)
     bounds = np.broadcast_to(buckets.bounds[:, :, None], counts.shape)
     if not present.all():
         bounds = _filled(bounds, present, -np.inf)
         counts = _filled(counts, present, 0.0)
-    found = _interpolated(quantile, _monotonic(counts), bounds, present)
-    values = np.where(complete, found, np.nan)
+    return Histograms(buckets.sets, counts, bounds, present)
+
+
+def histogram_quantile(quantile: Floats, frame: Frame, delayed: bool) -> Frame:
+    """The quantile (at each step) of every histogram whose buckets are in the frame."""
+    found = histograms(frame)
+    if found is None:
+        return empty(frame.values.shape[1])
+    inside = _interpolated(quantile, _monotonic(found.counts), found.bounds, found.present)
+    values = np.where(found.complete, inside, np.nan)
     values = np.where(quantile < 0, -np.inf, np.where(quantile > 1, np.inf, values))
-    values = np.where(np.isnan(quantile), np.nan, values)
-    return derived(buckets.sets, values, np.logical_or.reduce(present, axis=1), delayed)
+    return found.result(np.where(np.isnan(quantile), np.nan, values), delayed)
+
+
+def histogram_fraction(lower: Floats, upper: Floats, frame: Frame, delayed: bool) -> Frame:
+    """The share of observations between two values (at each step) of every histogram in the frame."""
+    found = histograms(frame)
+    if found is None:
+        return empty(frame.values.shape[1])
+    total = found.counts[:, -1]
+    share = (_rank_of(upper, found) - _rank_of(lower, found)) / total
+    share = np.where(lower >= upper, 0.0, share)
+    known = found.complete & (total != 0) & ~np.isnan(lower) & ~np.isnan(upper)
+    return found.result(np.where(known, share, np.nan), delayed)
 
 
 def _counts(frame: Frame, buckets: Buckets) -> tuple[Floats, Bools]:
@@ -65,7 +112,6 @@ def _counts(frame: Frame, buckets: Buckets) -> tuple[Floats, Bools]:
 
 
 def _filled(values: Floats, present: Bools, before: float) -> Floats:
-    """Where a bucket is not there, the one below it stands for it, so that it is never the one chosen."""
     filled = np.where(present, values, before)
     for bucket in range(1, filled.shape[1]):
         filled[:, bucket] = np.where(present[:, bucket], filled[:, bucket], filled[:, bucket - 1])
@@ -99,6 +145,20 @@ def _interpolated(quantile: Floats, counts: Floats, bounds: Floats, present: Boo
     inside = lower + (upper - lower) * ((rank - before) / (_pick(counts, chosen) - before))
     found = np.where(lowest & (upper <= 0), upper, inside)
     return np.where(total == 0, np.nan, np.where(chosen == last, below, found))
+
+
+def _rank_of(value: Floats, found: Histograms) -> Floats:
+    """How many observations are below a value, interpolated within its bucket."""
+    chosen = (found.bounds >= value).argmax(axis=1)
+    below = np.maximum(chosen - 1, 0)
+    lowest = chosen == found.present.argmax(axis=1)
+    upper = _pick(found.bounds, chosen)
+    lower = np.where(lowest, np.where(upper > 0, 0.0, -np.inf), _pick(found.bounds, below))
+    before = np.where(lowest, 0.0, _pick(found.counts, below))
+    part = np.where(np.isinf(upper), 0.0, np.maximum((value - lower) / (upper - lower), 0.0))
+    part = np.where(value == upper, 1.0, part)
+    rank = before + (_pick(found.counts, chosen) - before) * part
+    return np.where(value == -np.inf, 0.0, rank)
 
 
 def _pick(values: Floats, bucket: Indices) -> Floats:

@@ -57,7 +57,7 @@ def _age(selector: VectorSelector, context: Context) -> float | None:
     """Seconds since the oldest sample that the selector gives, else since the newest that it gave."""
     now = int(context.reference(selector)[0])
     newest = latest(selector, context)
-    live = newest.at[newest.present]
+    live = newest.at[newest.frame.present]
     if len(live):
         return (now - int(live.min())) / 1000.0
     parts = context.source.select(selector.matchers).parts

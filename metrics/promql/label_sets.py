@@ -7,6 +7,7 @@ on the object that holds them, and each evaluation is left with arithmetic on ar
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +32,13 @@ class LabelSets:
         pending: rows whose metric name is to go at the very end (delayed name removal); None for none.
     """
 
-    __slots__ = ("_memo", "labels", "pending")
+    __slots__ = ("__weakref__", "_memo", "_partners", "labels", "pending")
 
     def __init__(self, labels: Sequence[Labels], pending: tuple[bool, ...] | None = None) -> None:
         self.labels = tuple(labels)
         self.pending = pending
         self._memo: dict[Hashable, Any] = {}
+        self._partners: WeakKeyDictionary[LabelSets, dict[Hashable, Any]] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,6 +50,17 @@ class LabelSets:
             if len(self._memo) >= _REMEMBERED:
                 self._memo = {}
             found = self._memo[key] = make()
+        kept: T = found
+        return kept
+
+    def remember_with(self, partner: "LabelSets", key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` gave the first time for these two, as long as the partner lives."""
+        if self._partners is None:
+            self._partners = WeakKeyDictionary()
+        memo = self._partners.setdefault(partner, {})
+        found = memo.get(key)
+        if found is None:
+            found = memo[key] = make()
         kept: T = found
         return kept
 

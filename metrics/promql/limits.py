@@ -10,7 +10,7 @@ class Limits:
     """Points per series of a range query, and samples in memory at once."""
 
     max_steps: int = 11_000
-    max_samples: int = 50_000_000
+    max_samples: int = 10_000_000
 
 
 def check_steps(steps: int, limits: Limits) -> None:

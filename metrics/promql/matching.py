@@ -64,13 +64,11 @@ def match_rows(node: Binary, left: Frame, right: Frame, delayed: bool) -> Frame:
     matching = node.matching or VectorMatching(Cardinality.ONE_TO_ONE, (), False)
     swapped = matching.cardinality is Cardinality.ONE_TO_MANY
     many, one = (right, left) if swapped else (left, right)
-    groups = many.sets.remember(
-        ("groups", one.sets, matching), lambda: _groups(many.sets, one.sets, matching)
-    )
+    groups = many.sets.remember_with(one.sets, matching, lambda: _groups(many.sets, one.sets, matching))
     if not groups.unique_one:
         _check_one_side(groups, many, one, matching)
     naming = Naming(matching, node.op in ARITHMETIC or node.return_bool, delayed)
-    join = many.sets.remember(("join", one.sets, naming), lambda: _join(groups, many.sets, one.sets, naming))
+    join = many.sets.remember_with(one.sets, naming, lambda: _join(groups, many.sets, one.sets, naming))
     many_values, one_values = many.values[join.many], one.values[join.one]
     sides = (one_values, many_values) if swapped else (many_values, one_values)
     values, holds = combined(node.op, *sides, node.return_bool)

@@ -25,8 +25,8 @@ class Groups(NamedTuple):
 def combine_sets(node: Binary, left: Frame, right: Frame) -> Frame:
     """``left and|or|unless right`` by match groups."""
     matching = node.matching or _PLAIN
-    groups = left.sets.remember(
-        ("groups", right.sets, matching), lambda: _groups(left.sets, right.sets, matching)
+    groups = left.sets.remember_with(
+        right.sets, ("sets", matching), lambda: _groups(left.sets, right.sets, matching)
     )
     if node.op == "or":
         return _or(left, right, groups)

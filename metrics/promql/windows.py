@@ -111,6 +111,7 @@ def _subquery(node: Subquery, context: Context, evaluate: Evaluate) -> Ranges:
     ends = context.reference(node)
     step = node.step_ms or context.subquery_step_ms
     start = (int(ends[0]) - node.range_ms) // step * step + step
+    context.budget.spend(max(0, (int(ends[-1]) - start) // step))
     times = np.arange(start, int(ends[-1]) + 1, step, dtype=np.int64)
     if not len(times):
         return Ranges(LabelSets(()), (), len(ends))

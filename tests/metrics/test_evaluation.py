@@ -205,3 +205,8 @@ def test_a_range_query_of_a_range_vector_is_refused() -> None:
 def test_a_sum_whose_terms_cancel_keeps_the_small_ones() -> None:
     rows: Rows = {f'x{{id="{number}"}}': [value] for number, value in enumerate((1.0, 1e100, 1.0, -1e100))}
     assert only(stored(rows), "sum(x)", 0) == 2.0
+
+
+def test_a_subquery_of_a_trillion_steps_is_refused_before_it_takes_memory() -> None:
+    with pytest.raises(QueryError, match="would load too many samples into memory"):
+        stored(MANY).query("sum_over_time(left[10y:1ms])", START)

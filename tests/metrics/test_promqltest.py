@@ -10,7 +10,7 @@ import pytest
 from tests.metrics.promqltest_left_out import reason
 from tests.metrics.promqltest_run import Outcome, run
 
-CORE_PASSES = 849
+CORE_PASSES = 854
 """So many evaluations passed when this was written; it may only grow."""
 
 _FOLDER = Path(os.environ.get("CONFORMANCE_DIR", Path(__file__).parents[3] / "shared" / "conformance"))
