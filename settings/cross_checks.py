@@ -1,39 +1,155 @@
 """What no single value shows: names that must be known or unique, values that must fit each other.
 
-The checks look at the document part by part and pass over parts whose shape is wrong (``validate`` says so),
-so that people see all problems at once.
+The checks look at the document itself and pass over values whose form is wrong (``validate`` says so), so
+that people see all problems at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
+from settings.document import Document
 from settings.problems import KeyPath, Problem, dotted
+from settings.schema import TargetKind, TargetSettings
+from settings.wording import suggestion
 from settings.yaml_node import YamlNode
+
+_Finding: TypeAlias = tuple[KeyPath, str]
+
+_TARGETS: KeyPath = ("collector", "targets")
+_LEVERS: KeyPath = ("levers",)
+_TOPOLOGY: KeyPath = ("topology",)
+
+_EVERY_KIND_TAKES = frozenset({"name", "kind", "component", "interval", "timeout", "labels"})
+_KIND_NEEDS: Mapping[TargetKind, tuple[str, ...]] = {
+    TargetKind.ACTUATOR: ("url",),
+    TargetKind.HTTP_PROBE: ("url",),
+    TargetKind.REDIS: ("port",),
+    TargetKind.POSTGRESQL: ("port", "user"),
+    TargetKind.LOCAL_PROCESSES: ("stack_file",),
+}
+_KIND_TAKES: Mapping[TargetKind, tuple[str, ...]] = {
+    TargetKind.ACTUATOR: ("url", "user", "password_file"),
+    TargetKind.HTTP_PROBE: ("url", "user", "password_file"),
+    TargetKind.REDIS: ("host", "port", "user", "password_file"),
+    TargetKind.POSTGRESQL: ("host", "port", "user", "password_file", "database"),
+    TargetKind.LOCAL_PROCESSES: ("stack_file",),
+}
+_PORTS: tuple[KeyPath, ...] = (
+    ("web", "port"),
+    ("stack", "service_port"),
+    ("stack", "management_port"),
+    ("stack", "valkey_port"),
+    ("stack", "postgres_port"),
+)
+_NOT_LONGER: tuple[tuple[KeyPath, KeyPath], ...] = (
+    (("web", "session_idle"), ("web", "session_absolute")),
+    (("collector", "timeout"), ("collector", "interval")),
+    (("metrics", "lookback"), ("metrics", "keep")),
+)
+_RENEWAL: KeyPath = ("runbooks", "renew_every")
 
 
 def cross_checks(node: YamlNode, file: str) -> list[Problem]:
     """Every problem between values, in no particular order."""
-    return [Problem(file, *node.position(path), dotted(path), text) for path, text in _findings(node)]
+    found = _findings(Document(node))
+    return [Problem(file, *node.position(path), dotted(path), message) for path, message in found]
 
 
-def _findings(node: YamlNode) -> Iterator[tuple[KeyPath, str]]:
-    for section in (("collector", "targets"), ("levers",), ("topology",)):
-        yield from _duplicate_names(node, section)
+def _findings(document: Document) -> Iterator[_Finding]:
+    for section in (_TARGETS, _LEVERS, _TOPOLOGY):
+        yield from _duplicate_names(document, section)
+    yield from _unknown_components(document)
+    for path in document.items(_TARGETS):
+        yield from _fields_of_kind(document, path)
+        yield from _timeout_of_target(document, path)
+    for shorter, longer in _NOT_LONGER:
+        yield from _longer_than(document, shorter, longer)
+    yield from _leases_too_short(document)
+    yield from _shared_ports(document)
+    yield from _capacity_upside_down(document)
 
 
-def _duplicate_names(node: YamlNode, section: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    seen: dict[str, int] = {}
-    for path, name in _names(node, section):
-        line = node.position(path)[0]
-        if name in seen:
-            yield path, f"{name!r} is already the name of the one in line {seen[name]}"
-        seen.setdefault(name, line)
+def _duplicate_names(document: Document, section: KeyPath) -> Iterator[_Finding]:
+    lines: dict[str, int] = {}
+    for path, name in document.names(section):
+        if name in lines:
+            yield path, f"{name!r} is already the name of the one in line {lines[name]}"
+        lines.setdefault(name, document.line(path))
 
 
-def _names(node: YamlNode, section: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    items = node.at(section)
-    content = items.content if items is not None else None
-    for index in range(len(content) if isinstance(content, tuple) else 0):
-        path = (*section, index, "name")
-        name = node.at(path)
-        if name is not None and isinstance(name.content, str):
-            yield path, name.content
+def _unknown_components(document: Document) -> Iterator[_Finding]:
+    known = sorted({name for _, name in document.names(_TOPOLOGY)})
+    if not known:
+        return
+    places = [(*item, "component") for section in (_TARGETS, _LEVERS) for item in document.items(section)]
+    for item in document.items(_TOPOLOGY):
+        places += document.items((*item, "calls"))
+    for path in places:
+        name = document.text(path)
+        if name is not None and name not in known:
+            yield path, f"{name!r} is not a component of the topology{suggestion(name, known)}"
+
+
+def _fields_of_kind(document: Document, path: KeyPath) -> Iterator[_Finding]:
+    named = document.text((*path, "kind"))
+    kind = next((each for each in TargetKind if each == named), None)
+    if kind is None:
+        return
+    written, takes = document.keys(path), _KIND_TAKES[kind]
+    for key in _KIND_NEEDS[kind]:
+        if key not in written:
+            yield path, f"{key!r} is missing (a target of kind {kind} needs it)"
+    for key in written:
+        if key in TargetSettings.model_fields and key not in _EVERY_KIND_TAKES.union(takes):
+            yield (*path, key), f"has no meaning for a target of kind {kind} (it takes {', '.join(takes)})"
+
+
+def _timeout_of_target(document: Document, path: KeyPath) -> Iterator[_Finding]:
+    timeout, interval = (
+        (*path, key) if document.text((*path, key)) is not None else ("collector", key)
+        for key in ("timeout", "interval")
+    )
+    if path in (timeout[:-1], interval[:-1]):
+        yield from _longer_than(document, timeout, interval)
+
+
+def _longer_than(document: Document, shorter: KeyPath, longer: KeyPath) -> Iterator[_Finding]:
+    short, long = document.seconds(shorter), document.seconds(longer)
+    if not short or not long or short <= long:
+        return
+    shown, other = document.shown_duration(shorter), document.shown_duration(longer)
+    if document.text(shorter) is not None:
+        yield shorter, f"{shown} is longer than {dotted(longer)}, {other}"
+    else:
+        yield longer, f"{other} is shorter than {dotted(shorter)}, {shown}"
+
+
+def _leases_too_short(document: Document) -> Iterator[_Finding]:
+    renewal = document.seconds(_RENEWAL)
+    for item in document.items(_LEVERS):
+        path = (*item, "lease")
+        lease = document.seconds(path) if document.text(path) is not None else None
+        if lease is not None and renewal is not None and lease <= renewal:
+            shown, other = document.shown_duration(path), document.shown_duration(_RENEWAL)
+            yield (
+                path,
+                f"{shown} would end before it is renewed (want longer than {dotted(_RENEWAL)}, {other})",
+            )
+
+
+def _shared_ports(document: Document) -> Iterator[_Finding]:
+    taken: dict[float, KeyPath] = {}
+    for path in sorted(_PORTS, key=lambda each: document.text(each) is not None):
+        port = document.number(path)
+        if port and port in taken:
+            yield path, f"{port:g} is also the port of {dotted(taken[port])}"
+        elif port:
+            taken[port] = path
+
+
+def _capacity_upside_down(document: Document) -> Iterator[_Finding]:
+    low, high = ("stack", "capacity_low"), ("stack", "capacity_high")
+    least, most = document.number(low), document.number(high)
+    if least is not None and most is not None and least > most:
+        path = low if document.text(low) is not None else high
+        yield path, f"stack.capacity_low, {least:g}, is above stack.capacity_high, {most:g}"

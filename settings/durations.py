@@ -2,22 +2,32 @@
 
 import re
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
-_WHOLE = re.compile(r"(?:\d+(?:ms|[smhdwy]))+", re.ASCII)
-_PART = re.compile(r"(\d+)(ms|[smhdwy])", re.ASCII)
+_SIZES = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
+_WHOLE = re.compile(
+    r"(?:(\d{1,12})y)?(?:(\d{1,12})w)?(?:(\d{1,12})d)?(?:(\d{1,12})h)?(?:(\d{1,12})m)?(?:(\d{1,12})s)?"
+    r"(?:(\d{1,12})ms)?",
+    re.ASCII,
+)
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a duration in Prometheus' notation; ``0`` is allowed.
+    """Seconds of a duration in Prometheus' notation: units from large to small; ``0`` is allowed.
 
     Raises:
         ValueError: names the value and shows what is wanted.
     """
+    found = _WHOLE.fullmatch(text)
     if text == "0":
         return 0.0
-    if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is not a duration (want e.g. 500ms, 30s, 5m)")
-    return sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(text))
+    if found is None or not text:
+        shown = text if len(text) <= 60 else text[:57] + "…"
+        raise ValueError(f"{shown!r} is not a duration (want e.g. 500ms, 30s, 5m)")
+    return sum(int(count or 0) * size for count, size in zip(found.groups(), _SIZES, strict=True)) / 1000
+
+
+def duration_of(value: object) -> object:
+    """Seconds of what stands where a duration is wanted; a number already is one."""
+    return value if isinstance(value, int | float) else parse_duration(str(value))
 
 
 def format_duration(seconds: float) -> str:

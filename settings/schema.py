@@ -4,19 +4,25 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from settings.durations import parse_duration
+from settings.durations import duration_of
+from settings.urls import http_url
+from settings.wording import NAME_PATTERN
 
-Duration = Annotated[float, BeforeValidator(lambda value: parse_duration(str(value)))]
+Duration = Annotated[float, BeforeValidator(duration_of)]
+Period = Annotated[Duration, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Text = Annotated[str, Field(min_length=1)]
+Url = Annotated[str, AfterValidator(http_url)]
 
 
 class Frozen(BaseModel):
     """Base of all settings: immutable, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class WebSettings(Frozen):
@@ -24,8 +30,8 @@ class WebSettings(Frozen):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 18300
-    session_idle: Duration = 1800.0
-    session_absolute: Duration = 43200.0
+    session_idle: Period = 1800.0
+    session_absolute: Period = 43200.0
 
 
 class TargetKind(StrEnum):
@@ -41,35 +47,35 @@ class TargetKind(StrEnum):
 class TargetSettings(Frozen):
     """One thing looked at on an interval.
 
-    ``url`` serves actuator and http_probe; ``host``, ``port``, ``user``, ``password_file`` and ``database``
-    serve redis and postgresql; ``stack_file`` serves local_processes. Every series gets the labels ``job``
-    (the name) and ``instance`` (host:port), and those in ``labels``.
+    ``url`` serves actuator and http_probe; ``host`` and ``port`` serve redis and postgresql; ``user`` and
+    ``password_file`` serve all four; ``database`` serves postgresql; ``stack_file`` local_processes. Every
+    series gets the labels ``job`` (the name) and ``instance`` (host:port), and those in ``labels``.
     """
 
     name: Name
     kind: TargetKind
     component: Name | None = None
-    url: str | None = None
+    url: Url | None = None
     host: str = "127.0.0.1"
     port: Port | None = None
     user: str | None = None
     password_file: Path | None = None
     database: str = "concert"
     stack_file: Path | None = None
-    interval: Duration | None = None
-    timeout: Duration | None = None
+    interval: Period | None = None
+    timeout: Period | None = None
     labels: dict[str, str] = {}
 
 
 class CollectorSettings(Frozen):
     """How targets are looked at."""
 
-    interval: Duration = 1.0
-    timeout: Duration = 0.9
-    body_limit_bytes: int = 10 * 1024 * 1024
-    sample_limit: int = 50_000
-    label_limit: int = 64
-    label_value_length_limit: int = 4096
+    interval: Period = 1.0
+    timeout: Period = 0.9
+    body_limit_bytes: Count = 10 * 1024 * 1024
+    sample_limit: Count = 50_000
+    label_limit: Count = 64
+    label_value_length_limit: Count = 4096
     fallback_scrape_protocol: Literal["none", "text", "openmetrics"] = "none"
     targets: tuple[TargetSettings, ...] = ()
 
@@ -77,19 +83,19 @@ class CollectorSettings(Frozen):
 class MetricsSettings(Frozen):
     """The embedded store."""
 
-    lookback: Duration = 300.0
-    keep: Duration = 1800.0
-    max_steps: int = 11_000
-    max_samples: int = 5_000_000
+    lookback: Period = 300.0
+    keep: Period = 1800.0
+    max_steps: Count = 11_000
+    max_samples: Count = 5_000_000
 
 
 class RuleSettings(Frozen):
     """A Prometheus alerting rule written in ``config.yaml`` itself, as it would stand in a rule file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
-    alert: str
-    expr: str
+    alert: Text
+    expr: Text
     for_: Annotated[Duration, Field(alias="for")] = 0.0
     keep_firing_for: Duration = 0.0
     labels: dict[str, str] = {}
@@ -112,8 +118,8 @@ class FactSettings(Frozen):
     of an effect is kept as the incident's peak. A demand may say how many calls one of its units ``makes``.
     """
 
-    title: str
-    expr: str
+    title: Text
+    expr: Text
     unit: str = ""
     role: Literal["info", "demand", "capacity", "effect"] = "info"
     to: Name | None = None
@@ -128,7 +134,7 @@ class ComponentSettings(Frozen):
     """
 
     name: Name
-    title: str
+    title: Text
     calls: tuple[Name, ...] = ()
     saturated: str | None = None
     facts: tuple[FactSettings, ...] = ()
@@ -164,10 +170,10 @@ class LeverSettings(Frozen):
     """
 
     name: Name
-    title: str
+    title: Text
     kind: LeverKind
     component: Name
-    url: str
+    url: Url
     unit: str = ""
     breaker: str | None = None
     minimum: float | None = None
@@ -177,14 +183,12 @@ class LeverSettings(Frozen):
     safe_state: str | None = None
     states: tuple[str, ...] = ()
     put_back: PutBack = PutBack.TARGET
-    lease: Duration = 60.0
-    timeout: Duration = 1.0
+    lease: Period = 60.0
+    timeout: Period = 1.0
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         wrong = _number_problems(self) if self.kind is LeverKind.HTTP_JSON else _state_problems(self)
-        if not self.url.startswith(("http://", "https://")):
-            wrong.append(f"url is {self.url!r} (want http:// or https://)")
         if wrong:
             raise ValueError(f"lever {self.name!r}: " + "; ".join(wrong))
         return self
@@ -223,10 +227,10 @@ class RunbooksSettings(Frozen):
 
     catalog: Path = Path("runbooks/catalog")
     mode: RunbookMode = RunbookMode.AUTO
-    renew_every: Duration = 10.0
-    facts_stale_after: Duration = 5.0
-    kill_switch_after_undone: int = 2
-    kill_switch_window: Duration = 1800.0
+    renew_every: Period = 10.0
+    facts_stale_after: Period = 5.0
+    kill_switch_after_undone: Count = 2
+    kill_switch_window: Period = 1800.0
 
 
 class StackSettings(Frozen):
@@ -239,20 +243,20 @@ class StackSettings(Frozen):
     valkey_port: Port = 18379
     postgres_port: Port = 18432
     profile: Literal["published", "improved"] = "published"
-    request_threads: int = 200
-    pool_size: int = 10
-    pool_timeout: Duration = 30.0
-    admission_per_10_seconds: int = 100
-    active_users_cap: int = 1000
-    seats: int = 1_500_000
-    capacity_low: float = 4.5
-    capacity_high: float = 5.2
+    request_threads: Count = 200
+    pool_size: Count = 10
+    pool_timeout: Period = 30.0
+    admission_per_10_seconds: Count = 100
+    active_users_cap: Count = 1000
+    seats: Count = 1_500_000
+    capacity_low: Annotated[float, Field(gt=0)] = 4.5
+    capacity_high: Annotated[float, Field(gt=0)] = 5.2
 
 
 class Settings(Frozen):
     """The whole of ``config.yaml``."""
 
-    name: str = "concert"
+    name: Text = "concert"
     data_dir: Path = Path("var")
     web: WebSettings = WebSettings()
     collector: CollectorSettings = CollectorSettings()

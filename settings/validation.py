@@ -69,4 +69,6 @@ def _problem(group: list[ErrorDetails], node: YamlNode, model: type[BaseModel], 
     if kind == "missing":
         lack = "is missing" if node.at(path) is None else "is empty"
         return Problem(file, *node.position(path), dotted(path[:-1]), f"{str(path[-1])!r} {lack}")
-    return Problem(file, *node.position(path), dotted(path), worded(group))
+    written = node.at(path)
+    found = group[0]["input"] if written is None else written.plain()
+    return Problem(file, *node.position(path), dotted(path), worded(group, found))

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from settings.urls import without_password
+
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 
 _NOUNS = {
@@ -39,22 +41,25 @@ _BOUNDS = {
     "too_long": ("max_length", "too long (want at most {} entries)"),
 }
 _PATTERNS = {NAME_PATTERN: "small letters, digits and _, beginning with a letter"}
-_PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
 
 
-def worded(group: Sequence[ErrorDetails]) -> str:
-    """One message for what is wrong with one value; several errors are the members of a union."""
-    detail = group[0]
-    kind, context = detail["type"], detail.get("ctx", {})
+def worded(group: Sequence[ErrorDetails], found: object) -> str:
+    """One message for what is wrong with one value, as it was written.
+
+    Several errors are what the members of a union say of it.
+    """
+    kind, context = group[0]["type"], group[0].get("ctx", {})
     nouns = [_NOUNS[each["type"]] for each in group if each["type"] in _NOUNS]
     if "error" in context:
         return str(context["error"])
     if nouns:
-        return f"{shown(detail['input'])} is not {' or '.join(dict.fromkeys(nouns))}"
+        return f"{shown(found)} is not {' or '.join(dict.fromkeys(nouns))}"
     if kind in _BOUNDS:
-        bound, phrase = _BOUNDS[kind]
-        return f"{shown(detail['input'])} is {phrase.format(context[bound])}"
-    return _OTHERS.get(kind, _as_pydantic_says)(detail, context)
+        return _out_of_bounds(kind, context, found)
+    if kind in _OTHERS:
+        return _OTHERS[kind](context, found)
+    says = group[0]["msg"]
+    return f"{shown(found)}: {says[:1].lower()}{says[1:]}"
 
 
 def suggestion(wrong: str, known: Sequence[str]) -> str:
@@ -73,32 +78,36 @@ def shown(value: object) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
-    text = _PASSWORD_IN_URL.sub("…@", str(value))
+    text = without_password(str(value))
     return repr(text if len(text) <= 60 else text[:57] + "…")
 
 
-def _not_one_of(detail: ErrorDetails, context: Mapping[str, Any]) -> str:
+def _out_of_bounds(kind: str, context: Mapping[str, Any], found: object) -> str:
+    if found in ("", [], {}):
+        return "is empty"
+    bound, phrase = _BOUNDS[kind]
+    limit = context[bound]
+    return f"{shown(found)} is {phrase.format(f'{limit:.15g}' if isinstance(limit, float) else limit)}"
+
+
+def _not_one_of(context: Mapping[str, Any], found: object) -> str:
     known = re.findall(r"'([^']*)'", str(context.get("expected", context.get("expected_tags", ""))))
-    found = context.get("tag", detail["input"])
-    near = difflib.get_close_matches(str(found), known, n=1, cutoff=0.6)
+    wrong = context.get("tag", found)
+    near = difflib.get_close_matches(str(wrong), known, n=1, cutoff=0.6)
     meant = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"{shown(found)} is not one of {', '.join(known)}{meant}"
+    return f"{shown(wrong)} is not one of {', '.join(known)}{meant}"
 
 
-def _not_of_the_pattern(detail: ErrorDetails, context: Mapping[str, Any]) -> str:
+def _not_of_the_pattern(context: Mapping[str, Any], found: object) -> str:
     pattern = str(context["pattern"])
-    return f"{shown(detail['input'])} does not fit (want {_PATTERNS.get(pattern, f'a match of {pattern}')})"
+    return f"{shown(found)} does not fit (want {_PATTERNS.get(pattern, f'a match of {pattern}')})"
 
 
-def _without_tag(_: ErrorDetails, context: Mapping[str, Any]) -> str:
+def _without_tag(context: Mapping[str, Any], _: object) -> str:
     return f"{context['discriminator']} is missing"
 
 
-def _as_pydantic_says(detail: ErrorDetails, _: Mapping[str, Any]) -> str:
-    return f"{shown(detail['input'])}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
-
-
-_OTHERS: Mapping[str, Callable[[ErrorDetails, Mapping[str, Any]], str]] = {
+_OTHERS: Mapping[str, Callable[[Mapping[str, Any], object], str]] = {
     "enum": _not_one_of,
     "literal_error": _not_one_of,
     "union_tag_invalid": _not_one_of,

@@ -29,6 +29,7 @@ _PLAINER = (
     ("expected <block end>, but found '?'", "this key is indented differently from those before it"),
     ("expected <block end>, but found '-'", "this item is indented differently from those before it"),
     ("expected <block end>, but found '<scalar>'", "text after the end of a value (quote the whole value)"),
+    ("expected <block end>", "this line is indented differently from those before it"),
     ("expected '<document start>'", "this line does not fit those before it (check its indentation)"),
     ("could not find expected ':'", "a key without a colon"),
     ("found unexpected end of stream", "a quotation mark is opened and not closed"),
