@@ -26,6 +26,8 @@ class Feed:
 
     def append(self, batch: Batch, at: int) -> Appended:
         """One row of the grid at ``at`` milliseconds; see ``Store.append``."""
+        if len(batch.labels) != len(batch.values):
+            raise ValueError(f"{self._origin}: {len(batch.labels)} label sets for {len(batch.values)} values")
         with self._lock:
             if self._last is not None and at <= self._last:
                 return Appended(0, out_of_order=len(batch.values))

@@ -210,3 +210,34 @@ def test_a_sum_whose_terms_cancel_keeps_the_small_ones() -> None:
 def test_a_subquery_of_a_trillion_steps_is_refused_before_it_takes_memory() -> None:
     with pytest.raises(QueryError, match="would load too many samples into memory"):
         stored(MANY).query("sum_over_time(left[10y:1ms])", START)
+
+
+def test_series_in_one_grid_and_each_in_its_own_give_the_same_answers() -> None:
+    rng = np.random.default_rng(11)
+    together, apart = Store(), Store()
+    every = [labels_of({"__name__": "x", "id": str(number), "job": str(number % 4)}) for number in range(16)]
+    for second in range(400):
+        known = [labels for number, labels in enumerate(every) if rng.random() < 0.9 - number / 20]
+        values = rng.integers(0, 50, len(known)).astype(np.float64)
+        together.append(Batch("app", START + second, tuple(known), values))
+        for labels in every:
+            place = known.index(labels) if labels in known else None
+            one = () if place is None else (labels,)
+            only_value = values[:0] if place is None else values[place : place + 1]
+            apart.append(Batch(str(labels), START + second, one, only_value))
+    for expr in (
+        "x",
+        "increase(x[17s])",
+        "resets(x[200s]) + changes(x[30s])",
+        "sum by (job) (avg_over_time(x[33s]))",
+        "quantile_over_time(0.3, x[25s]) / stdvar_over_time(x[40s])",
+        "irate(x[5s]) or idelta(x[9s] offset 100s)",
+        "bottomk(3, last_over_time(x[3s]))",
+        "predict_linear(x[60s], 10) - on (id) group_left () deriv(x[60s])",
+        "timestamp(x) - time()",
+    ):
+        a, b = (store.query_range(expr, START + 50, START + 399, 7).series for store in (together, apart))
+        assert [each.labels for each in a] == [each.labels for each in b], expr
+        for left, right in zip(a, b, strict=True):
+            assert left.at.tolist() == right.at.tolist(), expr
+            np.testing.assert_allclose(left.values, right.values, rtol=1e-9, err_msg=expr)
