@@ -1,0 +1,150 @@
+"""Measuring how many date queries a second the stack serves, and sizing the data by it.
+
+The drill's story needs the capacity in a narrow band (above it the pool never times out, below it no cap
+keeps the objective), and the speed of a rented machine drifts by a third. So the figure is measured at every
+start and the number of seats follows it.
+
+What is measured: as many connections as the service's pool has, all busy with the service's own statement,
+asked by a process of the same libraries pinned to the service's CPU while the service is idle. The service's
+own work for a request (parsing, metrics, scrapes, queue polls) is not in it.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from stack.config import StackConfig
+from stack.local import dataset_store
+from stack.local.capacity_search import Band, NextStep, Round, Verdict, next_step
+from stack.local.child import ChildSpec, environment, spawn
+from stack.local.dataset_store import Dataset
+from stack.local.errors import Fault, StackError
+from stack.local.progress import Progress, Step
+from stack.local.state import Capacity, iso
+
+_PROBE_SECONDS = 120.0
+# The probe's own start is part of what the CPU's counters call others: about 1 %.
+_DISTURBED_PERCENT = 6.0
+_MORE_TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One run of the probe.
+
+    Attributes:
+        queries_per_second: date queries served.
+        steal_percent: share of the service's CPU that the hypervisor took; None if unknown.
+        others_percent: share of it that processes outside the stack used; None if unknown.
+    """
+
+    queries_per_second: float
+    steal_percent: float | None
+    others_percent: float | None
+
+    def __str__(self) -> str:
+        rate = f"{self.queries_per_second:.2f} date queries/s"
+        return f"{rate} (steal {_percent(self.steal_percent)}, others {_percent(self.others_percent)})"
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.1f} %"
+
+
+Probe = Callable[[], Measurement]
+
+
+def probe(service_config: Path, cpu: int | None, log: Path, cwd: Path) -> Measurement:
+    """Run the probe once in its own process, with the database and the pool size of the service's config.
+
+    Raises:
+        StackError: it failed; the text has its log.
+    """
+    argv = [sys.executable, "-m", "stack.local.capacity_probe", str(service_config)]
+    if cpu is not None:
+        argv.append(str(cpu))
+    process = spawn(ChildSpec(argv, log, cwd, environment(), piped=True))
+    try:
+        output, _ = process.communicate(timeout=_PROBE_SECONDS)
+    finally:
+        process.kill()
+    if process.returncode != 0:
+        found = f"the probe ended with exit code {process.returncode}"
+        raise StackError(Fault("capacity", found, "a measured rate", f"Its log: {log}"))
+    body = json.loads(output)
+    return Measurement(body["queriesPerSecond"], body["stealPercent"], body["othersPercent"])
+
+
+def calibrate(
+    engine: Engine, config: StackConfig, measure: Probe, clock: Callable[[], datetime], progress: Progress
+) -> Capacity:
+    """Measure, and change the number of seats until the capacity lies in the band.
+
+    Profile ``improved`` is only measured: its index makes the date query fast whatever the number of seats.
+    """
+    band = Band(config.capacity_low, config.capacity_high)
+    found = _found(engine)
+    seats, sized_before = found.seats, found.seats != found.requested
+    rounds: list[Round] = []
+    while True:
+        measured = _calm(measure, progress)
+        rounds.append(Round(seats, measured.queries_per_second))
+        step = next_step(rounds, band, sized_before=sized_before)
+        progress(Step("capacity", f"{measured} with {seats:,} seats: {step.reason.value}"))
+        if config.profile == "improved" or step.verdict is not Verdict.RESIZE:
+            return _judged(engine, config, measured, step, iso(clock()))
+        progress(Step("capacity", f"changing to {step.seats:,} seats"))
+        _resize(engine, seats, step.seats)
+        seats = step.seats
+
+
+def _calm(measure: Probe, progress: Progress) -> Measurement:
+    """The least disturbed of a few measurements; one that is not disturbed is enough."""
+    best = measure()
+    for _ in range(_MORE_TRIES):
+        if (best.others_percent or 0) <= _DISTURBED_PERCENT:
+            break
+        progress(Step("capacity", f"{best}: other processes disturb, measuring again"))
+        best = min(best, measure(), key=lambda each: each.others_percent or 0)
+    return best
+
+
+def _found(engine: Engine) -> Dataset:
+    with engine.connect() as connection:
+        return dataset_store.find(connection) or Dataset(dataset_store.VERSION, 0, 0)
+
+
+def _resize(engine: Engine, present: int, wanted: int) -> None:
+    with engine.begin() as tx:
+        dataset_store.resize(tx, present, wanted)
+    settle(engine, rewrite=wanted < present)
+
+
+def settle(engine: Engine, *, rewrite: bool = False) -> None:
+    """After a change of data: clean, counted, and in memory again."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        dataset_store.vacuum(connection, rewrite=rewrite)
+        dataset_store.warm(connection)
+
+
+def _judged(engine: Engine, config: StackConfig, measured: Measurement, step: NextStep, at: str) -> Capacity:
+    improved = config.profile == "improved"
+    reason = None if improved else _reason(engine, config, step)
+    rate = measured.queries_per_second if improved else step.queries_per_second
+    steal = None if measured.steal_percent is None else round(measured.steal_percent, 2)
+    return Capacity(round(rate, 3), step.seats, at, steal, ok=reason is None, reason=reason)
+
+
+def _reason(engine: Engine, config: StackConfig, step: NextStep) -> str | None:
+    if step.verdict is Verdict.GIVE_UP:
+        return f"not within {config.capacity_low} to {config.capacity_high} queries/s: {step.reason.value}"
+    with engine.connect() as connection:
+        plan = dataset_store.date_plan(connection)
+    if "Hash" in plan and "Seq Scan on seats" in plan:
+        return None
+    return f"the date query is not a hash join over all seats, but: {' '.join(plan.split())}"
