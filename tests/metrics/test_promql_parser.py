@@ -1,45 +1,30 @@
 import pytest
 
 from metrics.errors import ErrorKind, QueryError, Span
-from metrics.promql.ast import (
-    Aggregation,
-    AtPreprocessor,
-    Binary,
-    Call,
-    Cardinality,
-    Expr,
-    Matcher,
-    MatchOp,
-    MatrixSelector,
-    NumberLiteral,
-    StringLiteral,
-    Subquery,
-    Unary,
-    VectorSelector,
-)
+from metrics.promql import ast
 from metrics.promql.parser import parse
 
 
-def shape(expr: Expr) -> str:
+def shape(expr: ast.Expr) -> str:
     """Every operation in its own parentheses."""
     match expr:
-        case Binary():
+        case ast.Binary():
             return f"({shape(expr.left)} {expr.op} {shape(expr.right)})"
-        case Unary():
+        case ast.Unary():
             return f"({expr.op}{shape(expr.expr)})"
-        case NumberLiteral():
+        case ast.NumberLiteral():
             return f"{expr.value:g}"
-        case VectorSelector():
+        case ast.VectorSelector():
             return expr.matchers[0].value
-        case Subquery():
+        case ast.Subquery():
             return f"<{shape(expr.expr)}>"
         case _:
             return type(expr).__name__
 
 
-def named(name: str, **labels: str) -> tuple[Matcher, ...]:
-    rest = (Matcher(label, MatchOp.EQUAL, value) for label, value in labels.items())
-    return (Matcher("__name__", MatchOp.EQUAL, name), *rest)
+def named(name: str, **labels: str) -> tuple[ast.Matcher, ...]:
+    rest = (ast.Matcher(label, ast.MatchOp.EQUAL, value) for label, value in labels.items())
+    return (ast.Matcher("__name__", ast.MatchOp.EQUAL, name), *rest)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +59,8 @@ def test_operators_bind_as_in_prometheus(text: str, grouped: str) -> None:
 
 
 def test_a_sign_becomes_part_of_a_number() -> None:
-    assert parse("-1") == NumberLiteral(-1.0, Span(0, 2))
-    assert parse("--1") == NumberLiteral(1.0, Span(0, 3))
+    assert parse("-1") == ast.NumberLiteral(-1.0, Span(0, 2))
+    assert parse("--1") == ast.NumberLiteral(1.0, Span(0, 3))
 
 
 @pytest.mark.parametrize(
@@ -102,13 +87,13 @@ def test_a_sign_becomes_part_of_a_number() -> None:
 )
 def test_a_number_has_the_value_go_gives_it(text: str, value: float) -> None:
     expr = parse(text)
-    assert isinstance(expr, NumberLiteral)
+    assert isinstance(expr, ast.NumberLiteral)
     assert expr.value == value
 
 
 def test_nan_is_a_number() -> None:
     expr = parse("NaN")
-    assert isinstance(expr, NumberLiteral)
+    assert isinstance(expr, ast.NumberLiteral)
     assert expr.value != expr.value
 
 
@@ -127,32 +112,32 @@ def test_nan_is_a_number() -> None:
     ],
 )
 def test_a_string_is_unquoted_as_in_go(text: str, value: str) -> None:
-    assert parse(text) == StringLiteral(value, Span(0, len(text)))
+    assert parse(text) == ast.StringLiteral(value, Span(0, len(text)))
 
 
 def test_comments_and_line_ends_are_blank() -> None:
     text = "sum( # all of them\n  up # the jobs\r\n) # end"
-    assert isinstance(parse(text), Aggregation)
+    assert isinstance(parse(text), ast.Aggregation)
 
 
 def test_a_selector_keeps_its_matchers_in_order() -> None:
     expr = parse('up{job="api", instance!="b", env=~"x|y", zone!~"z.*",}')
-    assert isinstance(expr, VectorSelector)
+    assert isinstance(expr, ast.VectorSelector)
     assert expr.matchers == (
-        Matcher("__name__", MatchOp.EQUAL, "up"),
-        Matcher("job", MatchOp.EQUAL, "api"),
-        Matcher("instance", MatchOp.NOT_EQUAL, "b"),
-        Matcher("env", MatchOp.REGEX, "x|y"),
-        Matcher("zone", MatchOp.NOT_REGEX, "z.*"),
+        ast.Matcher("__name__", ast.MatchOp.EQUAL, "up"),
+        ast.Matcher("job", ast.MatchOp.EQUAL, "api"),
+        ast.Matcher("instance", ast.MatchOp.NOT_EQUAL, "b"),
+        ast.Matcher("env", ast.MatchOp.REGEX, "x|y"),
+        ast.Matcher("zone", ast.MatchOp.NOT_REGEX, "z.*"),
     )
 
 
 def test_quoted_names_may_hold_any_text() -> None:
     expr = parse('{"my.metric", "label.x"="y", le="1"}')
-    assert isinstance(expr, VectorSelector)
+    assert isinstance(expr, ast.VectorSelector)
     assert expr.matchers == named("my.metric", **{"label.x": "y", "le": "1"})
     aggregated = parse('sum by ("label.x", `other label`) (up)')
-    assert isinstance(aggregated, Aggregation)
+    assert isinstance(aggregated, ast.Aggregation)
     assert aggregated.grouping == ("label.x", "other label")
 
 
@@ -161,7 +146,7 @@ def test_quoted_names_may_hold_any_text() -> None:
 )
 def test_most_keywords_are_also_metric_names(word: str) -> None:
     expr = parse(word)
-    assert isinstance(expr, VectorSelector)
+    assert isinstance(expr, ast.VectorSelector)
     assert expr.matchers == named(word)
 
 
@@ -173,88 +158,88 @@ def test_some_keywords_are_no_metric_names(word: str) -> None:
 
 def test_keywords_are_label_names() -> None:
     expr = parse("sum by (on, bool, offset, by, sum, group_left, start, atan2) (up)")
-    assert isinstance(expr, Aggregation)
+    assert isinstance(expr, ast.Aggregation)
     assert expr.grouping == ("on", "bool", "offset", "by", "sum", "group_left", "start", "atan2")
     inside = parse('up{on="1", inf="2", without="3"}')
-    assert isinstance(inside, VectorSelector)
+    assert isinstance(inside, ast.VectorSelector)
     assert [matcher.name for matcher in inside.matchers] == ["__name__", "on", "inf", "without"]
 
 
 def test_offset_and_at_stand_in_either_order() -> None:
     one, other = parse("up offset 5m @ 10"), parse("up @ 10 offset 5m")
-    assert isinstance(one, VectorSelector)
-    assert isinstance(other, VectorSelector)
+    assert isinstance(one, ast.VectorSelector)
+    assert isinstance(other, ast.VectorSelector)
     assert (one.offset_ms, one.at_ms) == (other.offset_ms, other.at_ms) == (300_000, 10_000)
 
 
 def test_offset_may_be_negative_and_a_number_of_seconds() -> None:
     for text, offset_ms in (("up offset -1h", -3_600_000), ("up offset 1.5", 1500), ("up offset -2", -2000)):
         expr = parse(text)
-        assert isinstance(expr, VectorSelector)
+        assert isinstance(expr, ast.VectorSelector)
         assert expr.offset_ms == offset_ms
 
 
 def test_a_range_selector_carries_time_on_its_selector() -> None:
     expr = parse("rate(up[5m] offset 1m @ end())")
-    assert isinstance(expr, Call)
+    assert isinstance(expr, ast.Call)
     (matrix,) = expr.args
-    assert isinstance(matrix, MatrixSelector)
+    assert isinstance(matrix, ast.MatrixSelector)
     assert matrix.range_ms == 300_000
     assert matrix.selector.offset_ms == 60_000
-    assert matrix.selector.at_ms is AtPreprocessor.END
+    assert matrix.selector.at_ms is ast.AtPreprocessor.END
     assert matrix.span == Span(5, 29)
 
 
 def test_a_subquery_carries_its_own_time() -> None:
     expr = parse("max_over_time(rate(up[5m])[30m:1m] @ -1.5 offset -1m)")
-    assert isinstance(expr, Call)
+    assert isinstance(expr, ast.Call)
     (subquery,) = expr.args
-    assert isinstance(subquery, Subquery)
+    assert isinstance(subquery, ast.Subquery)
     assert (subquery.range_ms, subquery.step_ms) == (1_800_000, 60_000)
     assert (subquery.at_ms, subquery.offset_ms) == (-1500, -60_000)
 
 
 def test_a_subquery_without_step_leaves_it_to_the_engine() -> None:
     expr = parse("up[5m:]")
-    assert isinstance(expr, Subquery)
+    assert isinstance(expr, ast.Subquery)
     assert expr.step_ms is None
 
 
 def test_grouping_stands_before_or_after() -> None:
     before, after = parse("topk without (a) (3, up)"), parse("topk(3, up) without (a)")
-    assert isinstance(before, Aggregation)
-    assert isinstance(after, Aggregation)
+    assert isinstance(before, ast.Aggregation)
+    assert isinstance(after, ast.Aggregation)
     assert (before.grouping, before.without) == (after.grouping, after.without) == (("a",), True)
     assert after.span == Span(0, 23)
 
 
 def test_matching_says_which_labels_and_how_many_meet() -> None:
     expr = parse("a / on (x, y) group_left (z) b")
-    assert isinstance(expr, Binary)
+    assert isinstance(expr, ast.Binary)
     assert expr.matching is not None
-    assert expr.matching.cardinality is Cardinality.MANY_TO_ONE
+    assert expr.matching.cardinality is ast.Cardinality.MANY_TO_ONE
     assert (expr.matching.labels, expr.matching.on, expr.matching.include) == (("x", "y"), True, ("z",))
 
 
 def test_set_operators_match_many_to_many() -> None:
     expr = parse("a and ignoring (x) b")
-    assert isinstance(expr, Binary)
+    assert isinstance(expr, ast.Binary)
     assert expr.matching is not None
-    assert expr.matching.cardinality is Cardinality.MANY_TO_MANY
+    assert expr.matching.cardinality is ast.Cardinality.MANY_TO_MANY
 
 
 def test_scalars_are_not_matched() -> None:
     for text in ("a + 1", "1 + a", "1 + 1", "a > bool 1"):
         expr = parse(text)
-        assert isinstance(expr, Binary)
+        assert isinstance(expr, ast.Binary)
         assert expr.matching is None
 
 
 def test_every_node_knows_its_span() -> None:
     text = "sum by (job) (rate(up[5m])) > 3"
     expr = parse(text)
-    assert isinstance(expr, Binary)
-    assert isinstance(expr.left, Aggregation)
+    assert isinstance(expr, ast.Binary)
+    assert isinstance(expr.left, ast.Aggregation)
     spans = [expr.span, expr.left.span, expr.left.expr.span, expr.right.span]
     shown = [text[span.start : span.end] for span in spans]
     assert shown == [text, "sum by (job) (rate(up[5m]))", "rate(up[5m])", "3"]
