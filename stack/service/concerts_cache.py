@@ -53,8 +53,11 @@ class ConcertsCache:
         """
         first = (number - 1) * PAGE_SIZE
         if self._whole_list:
-            return self._through(WHOLE_LIST_KEY, None, load_all)[first : first + PAGE_SIZE]
-        return self._through(PAGE_KEY.format(page=number), PAGE_SECONDS, lambda: load_page(first, PAGE_SIZE))
+            rows = self._through(WHOLE_LIST_KEY, None, load_all)[first : first + PAGE_SIZE]
+        else:
+            key = PAGE_KEY.format(page=number)
+            rows = self._through(key, PAGE_SECONDS, lambda: load_page(first, PAGE_SIZE))
+        return [Concert(*row) for row in rows]
 
     def reading(self) -> CacheReading:
         """Hits and misses so far."""
@@ -64,13 +67,13 @@ class ConcertsCache:
 
     def _through(
         self, key: str, seconds: int | None, load: Callable[[], Sequence[Concert]]
-    ) -> Sequence[Concert]:
+    ) -> list[tuple[int, str]]:
         cached = cast(bytes | None, self._client.get(key))
         if cached is not None:
             self._hits.add()
-            return [Concert(*pair) for pair in json.loads(cached)]
+            rows: list[tuple[int, str]] = json.loads(cached)
+            return rows
         self._misses.add()
-        concerts = load()
-        encoded = json.dumps([(concert.id, concert.title) for concert in concerts], ensure_ascii=False)
-        self._client.set(key, encoded, ex=seconds)
-        return concerts
+        rows = [(concert.id, concert.title) for concert in load()]
+        self._client.set(key, json.dumps(rows, ensure_ascii=False), ex=seconds)
+        return rows

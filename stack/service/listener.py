@@ -1,6 +1,7 @@
 """One listening port: a uvicorn server on a thread and an event loop of its own."""
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from stack.service.log_file import logger
+from stack.service.log_file import SERVER_LOGGER_NAME, logger
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 65
@@ -77,6 +78,8 @@ class Listener:
 
     def stop(self) -> None:
         """Stop accepting, let running requests end for a second."""
+        # It would log every request that is cut off, which is what stopping means.
+        logging.getLogger(SERVER_LOGGER_NAME).setLevel(logging.CRITICAL)
         self._server.should_exit = True
 
     def join(self, seconds: float) -> None:

@@ -1,10 +1,14 @@
 """The service's own log: ``2026-11-22T16:00:00.123Z INFO  text``, UTC, one line per event."""
 
 import logging
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
 LOGGER_NAME = "concert"
+SERVER_LOGGER_NAME = "uvicorn.error"
+LIBRARIES = (SERVER_LOGGER_NAME, "asyncio", "sqlalchemy.pool")
+"""Others whose warnings belong into the log."""
 
 _LEVELS = {logging.WARNING: "WARN", logging.CRITICAL: "ERROR"}
 
@@ -21,7 +25,18 @@ class LineFormat(logging.Formatter):
         """One line; line breaks inside a driver's error text become spaces."""
         stamp = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         level = _LEVELS.get(record.levelno, record.levelname)
-        return f"{stamp}Z {level:<5} {' '.join(record.getMessage().split())}"
+        message = " ".join(record.getMessage().split())
+        return f"{stamp}Z {level:<5} {message}{_cause(record)}"
+
+
+def _cause(record: logging.LogRecord) -> str:
+    """What was raised, and where, for a record that carries an exception."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f": {type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
 def open_log(path: Path) -> logging.Handler:
@@ -33,8 +48,9 @@ def open_log(path: Path) -> logging.Handler:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(LineFormat())
-    log = logger()
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    log.addHandler(handler)
+    for name, level in ((LOGGER_NAME, logging.INFO), *((name, logging.WARNING) for name in LIBRARIES)):
+        log = logging.getLogger(name)
+        log.setLevel(level)
+        log.propagate = False
+        log.addHandler(handler)
     return handler

@@ -24,9 +24,10 @@ MAXIMUM_CONNECTIONS = 8192
 
 @dataclass(frozen=True, slots=True)
 class ThreadReading:
-    """Request threads: taken, at most; and open connections of the public port."""
+    """Request threads: at work, alive, at most; and open connections of the public port."""
 
     busy: int
+    current: int
     maximum: int
     connections: int
 
@@ -72,7 +73,7 @@ class MetricsPage:
         reading = self._threads()
         for name, value, explained in (
             ("tomcat_threads_busy_threads", reading.busy, "Request threads at work."),
-            ("tomcat_threads_current_threads", reading.busy, "Request threads that exist for a request."),
+            ("tomcat_threads_current_threads", reading.current, "Request threads alive."),
             ("tomcat_threads_config_max_threads", reading.maximum, "Request threads at most."),
             ("tomcat_connections_current_connections", reading.connections, "Open connections."),
             ("tomcat_connections_config_max_connections", MAXIMUM_CONNECTIONS, "Open connections at most."),

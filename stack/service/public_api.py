@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from stack.service.bodies import small_body
+from stack.service.bodies import BodyTooLargeError, small_body
 from stack.service.http_meters import HttpMeters, MeasuredApp, RequestKind, note_of
 from stack.service.journey import NOT_IN_QUEUE, Journey
 from stack.service.presence import Presence
@@ -191,11 +191,11 @@ def _seat_id(body: dict[str, Any]) -> int | None:
 
 
 async def _json_body(request: Request) -> dict[str, Any]:
-    raw = await small_body(request)
-    if not raw:
-        return {}
     try:
-        body = json.loads(raw)
+        raw = await small_body(request)
+        body = json.loads(raw or b"{}")
+    except BodyTooLargeError as error:
+        raise RefusedError(413, str(error)) from None
     except (ValueError, RecursionError):
         raise RefusedError(400, "본문이 JSON이 아닙니다.") from None
     if not isinstance(body, dict):

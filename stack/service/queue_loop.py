@@ -46,8 +46,7 @@ class QueueLoop:
         clock: Callable[[], float],
     ) -> None:
         self.meters = QueueMeters()
-        self.crowd: Crowd | None = None
-        """The queue at the last tick; None while Valkey is away."""
+        self._crowd: Crowd | None = None
         self._queue = queue
         self._board = board
         self._pool_reading = pool_reading
@@ -61,6 +60,11 @@ class QueueLoop:
         self._woken = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="queue", daemon=True)
+
+    @property
+    def crowd(self) -> Crowd | None:
+        """The queue at the last tick; None while Valkey is away."""
+        return self._crowd if self._outage.error is None else None
 
     @property
     def admitted_last_period(self) -> int:
@@ -92,7 +96,7 @@ class QueueLoop:
         try:
             self._tend(now)
         except RedisError as error:
-            self.crowd = None
+            self._crowd = None
             self._outage.failed(error)
         else:
             self._outage.answered()
@@ -123,7 +127,7 @@ class QueueLoop:
         if self._put_back:
             self._put_excess_back(cap, now)
         self._admit(self._queue.crowd(), cap, now)
-        self.crowd = self._queue.crowd()
+        self._crowd = self._queue.crowd()
 
     def _put_excess_back(self, cap: int, now: float) -> None:
         # Cleared first: an order that comes while this one runs must not be lost.

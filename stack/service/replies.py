@@ -8,7 +8,6 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.exc import DBAPIError
 
-from stack.service.bodies import BodyTooLargeError
 from stack.service.breaker_guard import CallNotPermittedError
 from stack.service.http_meters import NO_EXCEPTION
 from stack.service.log_file import logger
@@ -71,8 +70,6 @@ class Failures:
         match error:
             case RefusedError():
                 return error.reply
-            case BodyTooLargeError():
-                return Reply(413, {"message": str(error)})
             case PoolTimeoutError() | PoolClosedError():
                 return unavailable(POOL_TIMEOUT)
             case CallNotPermittedError():

@@ -49,6 +49,7 @@ BASELINE_STATES = {
 }
 """The original had no breaker, so ``published`` only records."""
 
+REQUEST_THREAD_NAME = "AnyIO worker thread"
 SPARE_REDIS_CONNECTIONS = 16
 STOP_SECONDS = 1.5
 START_PAUSE_SECONDS = 0.3
@@ -119,9 +120,9 @@ class ConcertService:
         self._public = Listener("http", public.app(), sockets[0], self._ended.set)
 
         def thread_reading() -> ThreadReading:
-            return ThreadReading(
-                int(threads.borrowed_tokens), config.request_threads, self._public.connections
-            )
+            alive = sum(thread.name.startswith(REQUEST_THREAD_NAME) for thread in threading.enumerate())
+            busy = int(threads.borrowed_tokens)
+            return ThreadReading(busy, alive, config.request_threads, self._public.connections)
 
         def health() -> tuple[ComponentHealth, ...]:
             return (

@@ -52,7 +52,18 @@ def make_service(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> Iterator
         service.kill()
 
 
+@pytest.fixture(scope="session")
+def shared_service(
+    shared_valkey: Valkey, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    made = Service(tmp_path_factory.mktemp("service"), shared_valkey.port, postgres.url)
+    made.start()
+    yield made
+    made.kill()
+
+
 @pytest.fixture
-def service(make_service: Callable[..., Service]) -> Service:
-    """A concert service as the demo starts it."""
-    return make_service()
+def service(valkey: Valkey, shared_service: Service) -> Service:
+    """A concert service as the demo starts it: nobody in its queue, every lever at its baseline."""
+    shared_service.reset_levers()
+    return shared_service

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 from redis import Redis
@@ -285,7 +286,21 @@ class Service:
         number: int = answer.json["waitingNumber"]
         return number
 
-    def admitted_token(self, user_id: int = 1) -> str:
-        token = self.token(user_id)
-        eventually(lambda: self.number(token) == 0, seconds=15)
-        return token
+    def set_lever(self, lever: str, value: object, **more: object) -> Answer:
+        """Change a lever at its present version, leased for a minute unless said otherwise."""
+        body: dict[str, object] = {
+            "value": value,
+            "ifVersion": self.manage("GET", f"/actuator/{lever}").json["version"],
+            "requestId": str(uuid4()),
+            "leaseSeconds": 60,
+            "owner": "showcall",
+            "runId": "r1",
+        }
+        return self.manage("POST", f"/actuator/{lever}", body | more)
+
+    def reset_levers(self) -> None:
+        for lever in ("active-users", "admission", "hikaricp"):
+            baseline = self.manage("GET", f"/actuator/{lever}").json["baseline"]
+            assert self.set_lever(lever, baseline, leaseSeconds=0).status == 200
+        breaker = "/actuator/circuitbreakers/database"
+        assert self.manage("POST", breaker, {"updateState": "METRICS_ONLY"}).status == 200
