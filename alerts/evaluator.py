@@ -83,6 +83,7 @@ class Evaluator:
         self._incidents = IncidentWork(topology, asker, held, self._rows_of, quiet=quiet)
         self._memory: Remembered | None = None
         self._started: float | None = None
+        self._unseen = frozenset[str]()
         self._last: float | None = None
         self.rules: tuple[RuleStatus, ...] = self._round.statuses
 
@@ -107,8 +108,9 @@ class Evaluator:
         gap = 0.0 if self._last is None else at - self._last - self._interval
         missed = gap if gap > _MISSED_ROUNDS * self._interval else 0.0
         self._last = at
+        self._unseen = down if self._started is None else self._unseen & down
         self._started = at if self._started is None else min(self._started, at)
-        return Moment(at, down, missed, self._started, self._asker, self._topology)
+        return Moment(at, down, self._unseen, missed, self._started, self._asker, self._topology)
 
     def _evaluated(self, moment: Moment) -> Evaluation:
         memory = self._memory or self._recalled()

@@ -35,8 +35,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The outcome for one evaluation: new incidents as they open, and changes of those there were."""
+    """The outcome for one evaluation: new incidents as they open, and changes of those there were.
 
+    ``alerts`` are those that were given, in their incidents.
+    """
+
+    alerts: tuple[Alert, ...]
     opened: tuple[Incident, ...]
     placements: tuple[Placement, ...]
     steps: tuple[IncidentStep, ...]
@@ -83,7 +87,7 @@ def group(alerts: Sequence[Alert], facts: Facts, at: float) -> Grouped:
         for step in _moves(incident, incidents[incident.id], alerts, facts, at)
     ]
     opened = tuple(incident for incident in incidents.values() if incident.id not in before)
-    return Grouped(opened, tuple(placements), tuple(steps))
+    return Grouped(tuple(alerts), opened, tuple(placements), tuple(steps))
 
 
 def _homeless(alerts: Sequence[Alert], topology: Topology) -> list[Alert]:

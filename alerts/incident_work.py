@@ -62,7 +62,7 @@ class IncidentWork:
             alerts: all that are pending, firing or unknown now.
             incidents: the unresolved ones.
         """
-        if not incidents and not any(_may_open(alert) for alert in alerts):
+        if not incidents and not any(_counts(alert) for alert in alerts):
             return IncidentOutcome()
         held = self._held.held()
         saturated = ask_saturated(self._topology.components, self._asker, at)
@@ -73,12 +73,11 @@ class IncidentWork:
             topology=self._topology,
             quiet=self._quiet,
         )
-        return self._outcome(group(alerts, facts, at), alerts, incidents, held, at)
+        return self._outcome(group(alerts, facts, at), incidents, held, at)
 
     def _outcome(
         self,
         grouped: Grouped,
-        alerts: Sequence[Alert],
         incidents: Mapping[int, Incident],
         held: tuple[HeldLease, ...],
         at: float,
@@ -91,7 +90,7 @@ class IncidentWork:
             worst = replace(incident, peak=higher(incident.peak, now))
             if worst != incidents[incident.id]:
                 changed.append(worst)
-            told = Told(held=held, firing=_firing(alerts, incident.id), now=now)
+            told = Told(held=held, firing=_firing(grouped.alerts, incident.id), now=now)
             steps = [replace(step, after=worst) for step in grouped.steps if step.after.id == incident.id]
             rows += [row for step in steps if (row := self._row(step, told, at)) is not None]
         return IncidentOutcome(grouped.placements, opened, tuple(changed), grouped.steps, tuple(rows))
@@ -109,9 +108,13 @@ class IncidentWork:
         return step_row(step, told, at)
 
 
-def _may_open(alert: Alert) -> bool:
+def _counts(alert: Alert) -> bool:
     return alert.state is AlertState.FIRING and severity.holds(alert.severity)
 
 
 def _firing(alerts: Sequence[Alert], incident_id: int) -> tuple[str, ...]:
-    return tuple(alert_name(alert.rule, alert.labels) for alert in alerts if alert.incident_id == incident_id)
+    return tuple(
+        alert_name(alert.rule, alert.labels)
+        for alert in alerts
+        if alert.incident_id == incident_id and _counts(alert)
+    )

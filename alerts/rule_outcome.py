@@ -63,11 +63,13 @@ class Moment:
         at: Unix seconds.
         down: origins that are down or late.
         missed: seconds since the last evaluation in which there should have been others.
+        unseen: those of them that were down ever since the process started: it cannot know their series.
         started: time of the first evaluation since the process started.
     """
 
     at: float
     down: frozenset[str]
+    unseen: frozenset[str]
     missed: float
     started: float
     asker: Asker
@@ -146,7 +148,7 @@ class _Asking:
 
     def condition(self, alert: Alert | None, labels: Labels, is_true: bool) -> Condition | None:
         """What is to be judged, None for nothing: the alert stays as it is."""
-        if self._is_uncertain(labels):
+        if self._is_uncertain(alert, labels):
             return None if alert is None else Condition.UNKNOWN
         if is_true:
             return Condition.TRUE
@@ -156,17 +158,20 @@ class _Asking:
             return Condition.FALSE
         return self._clearing(alert)
 
+    def _is_from_before(self, alert: Alert | None) -> bool:
+        return alert is not None and alert.active_at < self.moment.started
+
     def _is_too_early(self, alert: Alert) -> bool:
         """Since a restart too little was collected to tell that an older alert's condition is over."""
-        started = self.moment.started
-        return alert.active_at < started and self.moment.at - started < self.rule.window
+        return self._is_from_before(alert) and self.moment.at - self.moment.started < self.rule.window
 
-    def _is_uncertain(self, labels: Labels) -> bool:
+    def _is_uncertain(self, alert: Alert | None, labels: Labels) -> bool:
         """An alert of one target depends on that target alone, any other on all that the rule looks at."""
-        if not self._stale:
+        if not self.moment.down or not self.rule.may_be_unknown:
             return False
+        stale = self._stale | self.moment.unseen if self._is_from_before(alert) else self._stale
         job = label(labels, "job")
-        return job in self._stale if job else True
+        return job in stale if job else bool(stale)
 
     def _clearing(self, alert: Alert) -> Condition:
         if _any_agrees(self._cleared, alert):
@@ -184,8 +189,6 @@ class _Asking:
 
     @cached_property
     def _stale(self) -> frozenset[str]:
-        if not self.moment.down or not self.rule.may_be_unknown:
-            return frozenset()
         return self._origins & self.moment.down
 
     @cached_property
