@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class ErrorKind(StrEnum):
-    """Why a target could not be looked at."""
+    """Why a target could not be looked at, or what a look found wrong."""
 
     REFUSED = "refused"
     TIMEOUT = "timeout"
@@ -19,6 +19,9 @@ class ErrorKind(StrEnum):
     GONE = "gone"
     LIMIT = "limit"
     TLS = "tls"
+    TLS_EXPIRED = "tls_expired"
+    TLS_WRONG_HOST = "tls_wrong_host"
+    TLS_UNTRUSTED = "tls_untrusted"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
@@ -32,11 +35,12 @@ class TargetReport:
         kind: the kind of its source (``settings.schema.TargetKind`` as text).
         at: Unix seconds, when the look began; its samples carry this time.
         duration: seconds, connect to last sample appended.
-        up: whether the look gave a whole set of samples.
-        samples: how many, after limits and duplicates.
-        error_kind: why not, if not.
-        error: the same for a person: names the thing, what was found, what was wanted.
-        last_up_at: Unix seconds of the latest look that succeeded, this one included.
+        up: whether the look itself worked. A probe that finds a broken site is up, and says what it found.
+        samples: how many were handed to the store, after limits and duplicates.
+        error_kind: what is wrong, if anything.
+        error: the same for a person, without the kind: the thing, the value found, the value wanted.
+        last_up_at: Unix seconds of the latest look that worked, this one included.
+        notes: oddities that did no harm, e.g. duplicate series or an empty page.
     """
 
     target: str
@@ -48,20 +52,24 @@ class TargetReport:
     error_kind: ErrorKind | None
     error: str | None
     last_up_at: float | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One interval of the loop: every target has reported, or 600 ms have passed.
+    """One interval of the loop: every target due in it has reported, or 600 ms have passed.
 
     Attributes:
-        tick: number of the interval on the wall-clock grid since the loop began; missed ones leave a gap.
+        tick: number of the interval since the loop began, counted on monotonic time; missed ones leave a gap.
         at: Unix seconds at which rules are evaluated: the tick plus a constant phase, or the time of the
             newest sample if that is later.
         interval: seconds.
-        reports: one for each target that has reported in this interval.
-        late: targets without a report yet.
+        reports: the latest report of every target that is not late. Targets on a longer interval than the
+            loop's appear in every round with their latest report, so that down stays down.
+        late: targets that were due and have no report yet.
         lag: seconds by which the loop itself was late for this tick.
+        clock_jump: seconds by which the wall clock was set since the previous round (0 almost always):
+            spans between ``at`` and times before it are wrong by this much.
     """
 
     tick: int
@@ -70,3 +78,4 @@ class Round:
     reports: tuple[TargetReport, ...]
     late: tuple[str, ...]
     lag: float
+    clock_jump: float = 0.0

@@ -28,8 +28,8 @@ _KIND_NEEDS: Mapping[TargetKind, tuple[str, ...]] = {
     TargetKind.LOCAL_PROCESSES: ("stack_file",),
 }
 _KIND_TAKES: Mapping[TargetKind, tuple[str, ...]] = {
-    TargetKind.ACTUATOR: ("url", "user", "password_file"),
-    TargetKind.HTTP_PROBE: ("url", "user", "password_file"),
+    TargetKind.ACTUATOR: ("url", "user", "password_file", "ca_file"),
+    TargetKind.HTTP_PROBE: ("url", "user", "password_file", "ca_file", "redirects"),
     TargetKind.REDIS: ("host", "port", "user", "password_file"),
     TargetKind.POSTGRESQL: ("host", "port", "user", "password_file", "database"),
     TargetKind.LOCAL_PROCESSES: ("stack_file",),

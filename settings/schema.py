@@ -48,8 +48,10 @@ class TargetSettings(Frozen):
     """One thing looked at on an interval.
 
     ``url`` serves actuator and http_probe; ``host`` and ``port`` serve redis and postgresql; ``user`` and
-    ``password_file`` serve all four; ``database`` serves postgresql; ``stack_file`` local_processes. Every
-    series gets the labels ``job`` (the name) and ``instance`` (host:port), and those in ``labels``.
+    ``password_file`` serve all four; ``database`` serves postgresql; ``stack_file`` local_processes. Over
+    https, ``ca_file`` (PEM) is trusted instead of the system's authorities; ``redirects`` is how many a probe
+    follows. Every series gets the labels ``job`` (the name) and ``instance`` (host:port), and those in
+    ``labels``.
     """
 
     name: Name
@@ -62,6 +64,8 @@ class TargetSettings(Frozen):
     password_file: Path | None = None
     database: str = "concert"
     stack_file: Path | None = None
+    ca_file: Path | None = None
+    redirects: Annotated[int, Field(ge=0, le=3)] = 0
     interval: Period | None = None
     timeout: Period | None = None
     labels: dict[str, str] = {}

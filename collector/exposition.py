@@ -1,0 +1,309 @@
+"""Exposition pages: a parser that remembers the lines of the last page.
+
+A page is all or nothing: one bad line fails it. Almost every line of a page names a series that the last page
+named too, so a known series text is one dict look-up, and the numbers are converted as one column. Where all
+lines keep their order, the very same tuple of label sets is handed over again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from collector.deadline import Deadline
+from collector.exposition_grammar import (
+    BadLineError,
+    Comment,
+    CommentKind,
+    PageFormat,
+    SampleLine,
+    comment_line,
+    number,
+    sample_line,
+    timestamp,
+)
+from collector.exposition_numbers import canonical_bound, column
+from collector.round import ErrorKind
+from collector.source import ScrapeError
+from metrics.values import Floats, Labels, Metadata, label, labels_of
+
+TOO_OLD_SECONDS = 3600.0
+TOO_NEW_SECONDS = 600.0
+LINES_BETWEEN_DEADLINE_CHECKS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A parsed page.
+
+    Attributes:
+        labels, values: the samples that are kept, in the order of the page.
+        metadata: by metric family name as the page writes it.
+        seen: samples on the page.
+        duplicates: samples of a series that the page already had; the first is kept.
+        out_of_bounds: samples whose own timestamp is over an hour old or over ten minutes ahead.
+    """
+
+    labels: tuple[Labels, ...]
+    values: Floats
+    metadata: Mapping[str, Metadata]
+    seen: int
+    duplicates: int = 0
+    out_of_bounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The series of a page, line by line, and what is left of them without duplicates."""
+
+    raw: tuple[Labels, ...]
+    labels: tuple[Labels, ...]
+    kept: np.ndarray[tuple[int], np.dtype[np.intp]] | None
+
+
+@dataclass(slots=True)
+class _Rows:
+    """A page as it is being read."""
+
+    labels: list[Labels]
+    texts: list[str]
+    comments: list[str]
+    out_of_bounds: int = 0
+
+
+class PageParser:
+    """Parses the pages of one target, one after another. Not for use by two threads at once.
+
+    Args:
+        sample_limit: a page with more samples is refused before it is parsed.
+    """
+
+    def __init__(self, sample_limit: int) -> None:
+        self._sample_limit = sample_limit
+        self._form = PageFormat.TEXT
+        self._forget()
+
+    def parse(self, body: bytes, form: PageFormat, at: float, deadline: Deadline) -> Page:
+        """Parse one page; ``at`` (Unix seconds) judges its timestamps.
+
+        Raises ScrapeError (bad_format with the line's number, or limit) and TimeoutError.
+        """
+        if form is not self._form:
+            self._form = form
+            self._forget()
+        lines = _lines(body, form)
+        self._refuse_too_many(lines)
+        self._forget_churn(len(lines))
+        rows = self._read(lines, at, deadline)
+        values = column(rows.texts)
+        if values is None:
+            raise self._blame(lines)
+        self._take_comments(rows.comments, lines)
+        order = self._ordered(tuple(rows.labels))
+        seen = len(order.raw)
+        if order.kept is not None:
+            values = values[order.kept]
+        return Page(
+            order.labels,
+            values,
+            self._metadata,
+            seen + rows.out_of_bounds,
+            seen - len(order.labels),
+            rows.out_of_bounds,
+        )
+
+    def _forget(self) -> None:
+        self._known: dict[str, Labels] = {}
+        self._same: dict[Labels, Labels] = {}
+        self._comment_cache: dict[str, Comment | None] = {}
+        self._comments: list[str] = []
+        self._types: dict[str, str] = {}
+        self._retyped: set[str] = set()
+        self._metadata: Mapping[str, Metadata] = {}
+        self._order = _Order((), (), None)
+
+    def _refuse_too_many(self, lines: list[str]) -> None:
+        if len(lines) <= self._sample_limit:
+            return
+        samples = sum(1 for line in lines if line and not line.startswith("#"))
+        if samples > self._sample_limit:
+            raise ScrapeError(
+                ErrorKind.LIMIT, f"{samples:,} samples, over collector.sample_limit ({self._sample_limit:,})"
+            )
+
+    def _read(self, lines: list[str], at: float, deadline: Deadline) -> _Rows:
+        rows = _Rows([], [], [])
+        known, add_labels, add_text = self._known.get, rows.labels.append, rows.texts.append
+        slow = 0
+        for index, line in enumerate(lines):
+            key, _, text = line.rpartition(" ")
+            labels = known(key)
+            if labels is not None:
+                add_labels(labels)
+                add_text(text)
+                continue
+            slow += 1
+            if slow % LINES_BETWEEN_DEADLINE_CHECKS == 0:
+                deadline.left()
+            try:
+                self._read_unknown(line, at, rows)
+            except BadLineError as error:
+                raise _bad_line(index, error) from None
+        return rows
+
+    def _read_unknown(self, line: str, at: float, rows: _Rows) -> None:
+        """A comment, a blank line, a series not seen before, or one with a timestamp or an exemplar."""
+        if line.startswith("#") or (self._form is PageFormat.TEXT and line.lstrip(" \t").startswith("#")):
+            self._read_comment(line)
+            rows.comments.append(line)
+            return
+        if self._form is PageFormat.TEXT and not line.strip(" \t"):
+            return
+        sample = self._stamped(line) or self._lexed(line)
+        if sample.stamp is not None and not at - TOO_OLD_SECONDS <= sample.stamp <= at + TOO_NEW_SECONDS:
+            number(sample.value)
+            rows.out_of_bounds += 1
+            return
+        rows.labels.append(sample.labels)
+        rows.texts.append(sample.value)
+
+    def _stamped(self, line: str) -> SampleLine | None:
+        """A known series with a timestamp: exporters that stamp their samples stamp every line."""
+        head, _, stamp = line.rpartition(" ")
+        series, _, value = head.rpartition(" ")
+        labels = self._known.get(series)
+        return SampleLine(series, labels, value, timestamp(stamp, self._form)) if labels else None
+
+    def _lexed(self, line: str) -> SampleLine:
+        sample = sample_line(line, self._form)
+        labels = self._known.get(sample.series)
+        if labels is None:
+            labels = self._canonical(sample.labels)
+            labels = self._same.setdefault(labels, labels)
+            self._known[sample.series] = labels
+        return SampleLine(sample.series, labels, sample.value, sample.stamp)
+
+    def _canonical(self, labels: Labels) -> Labels:
+        """Bucket bounds and quantiles in one spelling."""
+        pairs = dict(labels)
+        name = pairs["__name__"]
+        bounds = ("histogram", "gaugehistogram")
+        if "le" in pairs and self._types.get(name.removesuffix("_bucket")) in bounds:
+            pairs["le"] = canonical_bound(pairs["le"])
+        elif "quantile" in pairs and self._types.get(name) == "summary":
+            pairs["quantile"] = canonical_bound(pairs["quantile"])
+        else:
+            return labels
+        return labels_of(pairs)
+
+    def _read_comment(self, line: str) -> None:
+        if line in self._comment_cache:
+            return
+        comment = comment_line(line, self._form)
+        self._comment_cache[line] = comment
+        if comment and comment.kind is CommentKind.TYPE and self._types.get(comment.name) != comment.text:
+            self._types[comment.name] = comment.text
+            self._retyped.add(comment.name)
+
+    def _take_comments(self, comments: list[str], lines: list[str]) -> None:
+        if comments == self._comments:
+            return
+        if self._form is PageFormat.OPENMETRICS:
+            self._refuse_repeated(comments, lines)
+        parsed = [comment for line in comments if (comment := self._comment_cache[line])]
+        self._metadata = _metadata(parsed)
+        self._comments = comments
+        self._lex_retyped_again()
+        self._comment_cache = {line: self._comment_cache[line] for line in comments}
+
+    def _lex_retyped_again(self) -> None:
+        """A series first seen before its TYPE line may have a bound in another spelling."""
+        if self._order.raw:
+            self._known = {
+                series: labels
+                for series, labels in self._known.items()
+                if label(labels, "__name__").removesuffix("_bucket") not in self._retyped
+            }
+        self._retyped = set()
+
+    def _refuse_repeated(self, comments: list[str], lines: list[str]) -> None:
+        seen: set[tuple[str, str]] = set()
+        for line in comments:
+            comment = self._comment_cache[line]
+            if comment is None:
+                continue
+            key = (comment.kind, comment.name)
+            if key in seen:
+                again = BadLineError(f"second # {comment.kind} for {comment.name}")
+                raise _bad_line(len(lines) - 1 - lines[::-1].index(line), again)
+            seen.add(key)
+
+    def _ordered(self, raw: tuple[Labels, ...]) -> _Order:
+        if raw != self._order.raw:
+            self._order = _without_duplicates(raw)
+        return self._order
+
+    def _forget_churn(self, lines: int) -> None:
+        """Series that come and go must not fill the memory, whether or not their pages were good."""
+        if len(self._known) + len(self._comment_cache) > 2 * lines + 1000:
+            self._forget()
+
+    def _blame(self, lines: list[str]) -> ScrapeError:
+        """Which line's value is no number; asked only when the column as a whole was refused."""
+        for index, line in enumerate(lines):
+            if not line.strip() or line.lstrip(" \t").startswith("#"):
+                continue
+            try:
+                number(sample_line(line, self._form).value)
+            except BadLineError as error:
+                return _bad_line(index, error)
+        return ScrapeError(ErrorKind.BAD_FORMAT, "a value is not a number")
+
+
+def _lines(body: bytes, form: PageFormat) -> list[str]:
+    try:
+        lines = body.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        place = body.count(b"\n", 0, error.start) + 1
+        raise ScrapeError(ErrorKind.BAD_FORMAT, f"line {place}: invalid UTF-8") from None
+    if lines[-1] == "":
+        lines.pop()
+    if form is PageFormat.OPENMETRICS:
+        _take_end(lines)
+    return lines
+
+
+def _take_end(lines: list[str]) -> None:
+    if not lines or lines[-1] != "# EOF":
+        if "# EOF" in lines:
+            place = lines.index("# EOF") + 2
+            raise ScrapeError(ErrorKind.BAD_FORMAT, f"line {place}: text after # EOF")
+        raise ScrapeError(ErrorKind.BAD_FORMAT, f"line {max(len(lines), 1)}: page does not end with # EOF")
+    lines.pop()
+
+
+def _without_duplicates(raw: tuple[Labels, ...]) -> _Order:
+    if len(set(map(id, raw))) == len(raw):
+        return _Order(raw, raw, None)
+    first: dict[Labels, int] = {}
+    for index, labels in enumerate(raw):
+        first.setdefault(labels, index)
+    return _Order(raw, tuple(first), np.fromiter(first.values(), dtype=np.intp, count=len(first)))
+
+
+def _metadata(comments: list[Comment]) -> dict[str, Metadata]:
+    found: dict[str, dict[CommentKind, str]] = {}
+    for comment in comments:
+        found.setdefault(comment.name, {})[comment.kind] = comment.text
+    return {
+        name: Metadata(
+            type=texts.get(CommentKind.TYPE, "unknown"),
+            help=texts.get(CommentKind.HELP, ""),
+            unit=texts.get(CommentKind.UNIT, ""),
+        )
+        for name, texts in found.items()
+    }
+
+
+def _bad_line(index: int, error: BadLineError) -> ScrapeError:
+    return ScrapeError(ErrorKind.BAD_FORMAT, f"line {index + 1}: {error}")

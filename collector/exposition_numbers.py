@@ -1,0 +1,62 @@
+"""Numbers in exposition pages: whole columns at once, and bucket bounds in one spelling."""
+
+import math
+import re
+from decimal import Decimal
+
+import numpy as np
+
+from metrics.values import Floats
+
+_ALPHABET = re.compile(r"[0-9+\-.eEiInNfFtTyYaA]*+")
+_SIGNED_NAN = re.compile(r"[+-]nan", re.IGNORECASE)
+
+
+def column(texts: list[str]) -> Floats | None:
+    """All values of a page, or None when one of them is not a number or out of range.
+
+    ``float`` alone is too lenient (underscores, blanks, signed NaN) and makes infinity of 1e400; the alphabet
+    and two tests over the joined text shut that out without a Python step per sample.
+    """
+    joined = "".join(texts)
+    if not _ALPHABET.fullmatch(joined) or _SIGNED_NAN.search(joined):
+        return None
+    try:
+        values = np.array(list(map(float, texts)), dtype=np.float64)
+    except ValueError:
+        return None
+    infinite = np.flatnonzero(np.isinf(values))
+    if any("i" not in texts[index].lower() for index in infinite):
+        return None
+    return values
+
+
+def canonical_bound(text: str) -> str:
+    """``le`` and ``quantile`` values in one spelling, so that "1" and "1.0" are the same bucket.
+
+    The spelling is Prometheus 3's: shortest digits, at least one decimal, exponents from 1e+06 up and below
+    1e-04. What is not a number stays as it is.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if "_" in text or math.isnan(value):
+        return text
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return _spelled(value)
+
+
+def _spelled(value: float) -> str:
+    if value == 0:
+        return "0.0"
+    shortest = Decimal(repr(value)).normalize()
+    power = shortest.adjusted()
+    if -4 <= power < 6:
+        plain = format(shortest, "f")
+        return plain if "." in plain else f"{plain}.0"
+    sign, digits, _ = shortest.as_tuple()
+    head, tail = str(digits[0]), "".join(map(str, digits[1:]))
+    mantissa = f"{head}.{tail}" if tail else head
+    return f"{'-' if sign else ''}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"

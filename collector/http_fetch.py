@@ -1,0 +1,247 @@
+"""A small HTTP fetcher: one deadline for everything, a cap on the body, one kept connection per target."""
+
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from collector.bounded_socket import BoundedSocket, BoundedTlsSocket, connect, is_idle, start_tls
+from collector.deadline import Deadline
+from collector.failures import WIRE_ERRORS, wire_error
+from collector.http_body import read_body
+from collector.resolver import Resolver
+from collector.round import ErrorKind
+from collector.source import ScrapeError
+from collector.tls import trusting_context
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+AnySocket: TypeAlias = BoundedSocket | BoundedTlsSocket
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Seconds spent; ``processing`` is from the request sent to the headers read."""
+
+    resolve: float = 0.0
+    connect: float = 0.0
+    tls: float = 0.0
+    processing: float = 0.0
+    transfer: float = 0.0
+
+    def __add__(self, other: "Phases") -> "Phases":
+        return Phases(
+            self.resolve + other.resolve,
+            self.connect + other.connect,
+            self.tls + other.tls,
+            self.processing + other.processing,
+            self.transfer + other.transfer,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A whole answer, whatever its status.
+
+    Attributes:
+        length: Content-Length, or -1 without one.
+        version: 1.0 or 1.1.
+        phases: summed over redirects.
+        redirects: how many were followed.
+        certificate: the site's, DER, when TLS was spoken.
+        ip: 4 or 6.
+    """
+
+    status: int
+    reason: str
+    content_type: str
+    location: str
+    length: int
+    body: bytes
+    version: float
+    phases: Phases
+    redirects: int
+    certificate: bytes | None
+    ip: int
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """How a URL is asked.
+
+    Attributes:
+        url: http:// or https://.
+        body_limit: bytes, after decompression.
+        redirects: how many may be followed.
+        keep: whether the connection is kept for the next time.
+    """
+
+    url: str
+    body_limit: int
+    redirects: int = 0
+    keep: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """An open connection, what opening it took, and whether it has served before."""
+
+    sock: AnySocket
+    phases: Phases
+    certificate: bytes | None
+    ip: int
+    reused: bool = False
+
+
+class HttpFetcher:
+    """GETs of one target, one after another.
+
+    Args:
+        request: what is asked.
+        resolver: shared by all targets.
+        ca_file: the authorities (PEM) to trust instead of the system's.
+    """
+
+    def __init__(self, request: HttpRequest, resolver: Resolver, ca_file: Path | None = None) -> None:
+        self._request = request
+        self._origin = urlsplit(request.url)[:2]
+        self._resolver = resolver
+        self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
+        self._kept: _Connection | None = None
+
+    def get(self, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
+        """GET, following as many redirects as the request allows. Raises ScrapeError.
+
+        ``headers`` are sent as they are; Authorization never goes to another site.
+        """
+        url, phases, followed = self._request.url, Phases(), 0
+        while True:
+            answer = self._get(urlsplit(url), headers, deadline)
+            phases += answer.phases
+            if not self._request.redirects or answer.status not in REDIRECTS or not answer.location:
+                return replace(answer, phases=phases, redirects=followed)
+            if followed == self._request.redirects:
+                text = f"stopped after {followed} redirects, the last to {answer.location}"
+                raise ScrapeError(ErrorKind.HTTP_STATUS, text)
+            followed += 1
+            url = urljoin(url, answer.location)
+
+    def close(self) -> None:
+        """Drop the kept connection."""
+        if self._kept is not None:
+            with contextlib.suppress(OSError):
+                self._kept.sock.close()
+        self._kept = None
+
+    def _get(self, url: SplitResult, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
+        host, port = _place(url)
+        try:
+            connection = self._take_kept(url, deadline) or self._open(url, deadline)
+            try:
+                return self._exchange(connection, url, headers)
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                if not connection.reused:
+                    raise
+                return self._exchange(self._open(url, deadline), url, headers)
+        except WIRE_ERRORS as error:
+            raise wire_error(error, f"{host}:{port}", host, deadline) from error
+
+    def _take_kept(self, url: SplitResult, deadline: Deadline) -> _Connection | None:
+        kept = self._kept
+        if kept is None or url[:2] != self._origin:
+            return None
+        self._kept = None
+        if not is_idle(kept.sock):
+            kept.sock.close()
+            return None
+        kept.sock.deadline = deadline
+        return replace(kept, phases=Phases(), reused=True)
+
+    def _open(self, url: SplitResult, deadline: Deadline) -> _Connection:
+        host, port = _place(url)
+        begun = time.monotonic()
+        addresses = self._resolver.resolve(host, port, deadline)
+        resolved = time.monotonic()
+        plain = connect(addresses, deadline)
+        ip = 6 if plain.family == socket.AF_INET6 else 4
+        connected = time.monotonic()
+        if url.scheme == "http":
+            return _Connection(plain, Phases(resolved - begun, connected - resolved), None, ip)
+        sock = start_tls(plain, self._trust(), host)
+        phases = Phases(resolved - begun, connected - resolved, time.monotonic() - connected)
+        return _Connection(sock, phases, sock.getpeercert(binary_form=True), ip)
+
+    def _trust(self) -> ssl.SSLContext:
+        if self._context is None:
+            try:
+                self._context = trusting_context(self._ca_file)
+            except OSError as error:
+                text = f"ca_file {self._ca_file} cannot be used: {error.strerror or error}"
+                raise ScrapeError(ErrorKind.TLS, text) from error
+        return self._context
+
+    def _exchange(self, connection: _Connection, url: SplitResult, headers: Mapping[str, str]) -> HttpAnswer:
+        keep = False
+        try:
+            asked = time.monotonic()
+            response = _ask(connection.sock, url, self._headers(url, headers))
+            headed = time.monotonic()
+            body = read_body(response, self._request.body_limit)
+            keep = self._request.keep and url[:2] == self._origin and not response.will_close
+            phases = Phases(processing=headed - asked, transfer=time.monotonic() - headed)
+            return _answer(response, body, connection, connection.phases + phases)
+        finally:
+            if keep:
+                self._kept = connection
+            else:
+                connection.sock.close()
+
+    def _headers(self, url: SplitResult, wanted: Mapping[str, str]) -> dict[str, str]:
+        headers = {"User-Agent": "Showcall", "Accept-Encoding": "gzip", **wanted}
+        if not self._request.keep:
+            headers["Connection"] = "close"
+        if url[:2] != self._origin:
+            headers.pop("Authorization", None)
+        return headers
+
+
+def _place(url: SplitResult) -> tuple[str, int]:
+    if url.scheme not in ("http", "https") or not url.hostname:
+        text = f"cannot go to {url.scheme}://{url.hostname or ''} (want http:// or https:// and a host)"
+        raise ScrapeError(ErrorKind.BAD_FORMAT, text)
+    return url.hostname, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _ask(sock: AnySocket, url: SplitResult, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection(url.hostname or "", url.port)
+    connection.sock = sock
+    connection.auto_open = 0
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    connection.request("GET", path, headers={"Host": url.netloc.rpartition("@")[2], **headers})
+    return connection.getresponse()
+
+
+def _answer(
+    response: http.client.HTTPResponse, body: bytes, connection: _Connection, phases: Phases
+) -> HttpAnswer:
+    length = response.getheader("Content-Length")
+    return HttpAnswer(
+        status=response.status,
+        reason=response.reason,
+        content_type=response.getheader("Content-Type") or "",
+        location=response.getheader("Location") or "",
+        length=int(length) if length and length.isdigit() else -1,
+        body=body,
+        version=response.version / 10.0,
+        phases=phases,
+        redirects=0,
+        certificate=connection.certificate,
+        ip=connection.ip,
+    )

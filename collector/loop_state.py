@@ -1,0 +1,75 @@
+"""What the scrape loop keeps of its targets, its events and itself."""
+
+from dataclasses import dataclass, field
+
+from collector.scrape import TargetScrape
+from collector.target import Target
+from collector.tick_grid import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class LoopHealth:
+    """Counts since the loop began, and threads now.
+
+    Attributes:
+        rounds: closed.
+        missed_ticks: of rounds, because the loop itself was late by an interval or more.
+        missed_scrapes: ticks of targets, for the same reason or because the last look still ran.
+        skipped_rounds: not evaluated, because the evaluation before took too long.
+        round_errors: evaluations that raised.
+        hanging: targets whose look did not come back at its deadline.
+    """
+
+    rounds: int
+    missed_ticks: int
+    missed_scrapes: int
+    skipped_rounds: int
+    round_errors: int
+    workers: int
+    hanging: int
+
+
+@dataclass(slots=True)
+class Running:
+    """A look on its way.
+
+    Attributes:
+        at: Unix seconds, when it was handed to a worker.
+        until: its deadline, monotonic seconds.
+        publishing: it has come back and is being stored.
+        abandoned: it did not come back in time; nobody wants its answer any more.
+    """
+
+    at: float
+    until: float
+    publishing: bool = False
+    abandoned: bool = False
+
+
+@dataclass(slots=True)
+class TargetState:
+    """One target's place in the loop."""
+
+    target: Target
+    scrape: TargetScrape
+    slot: Slot
+    running: Running | None = None
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the loop's own thread counts."""
+
+    rounds: int = 0
+    missed_ticks: int = 0
+    missed_scrapes: int = 0
+
+
+@dataclass(order=True, slots=True)
+class Event:
+    """What is due at a monotonic time; a round opens before its targets are asked."""
+
+    due: float
+    order: int
+    name: str = field(compare=False)
+    round_tick: int = field(compare=False, default=-1)

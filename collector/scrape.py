@@ -1,0 +1,163 @@
+"""One look at one target: fetch, label, append, and what is said of it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from collector.deadline import Deadline
+from collector.round import ErrorKind, TargetReport
+from collector.source import Measured, Scraped, ScrapeError, measured
+from collector.target import Target, own_origin
+from collector.target_labels import LabelLimits, TargetLabels
+from metrics.values import Appended, Batch, Labels, Metadata
+
+Append = Callable[[Batch], Appended]
+
+UNLIMITED = LabelLimits(count=1_000_000, value_length=1_000_000_000)
+
+METADATA = {
+    name: Metadata("gauge", text)
+    for name, text in {
+        "up": "Whether the last look at this target worked.",
+        "scrape_duration_seconds": "How long it took.",
+        "scrape_samples_scraped": "Samples that the target gave.",
+        "scrape_samples_post_metric_relabeling": "Samples that were left to be stored.",
+        "scrape_series_added": "Series that the look before did not have.",
+        "showcall_scrape_error": "1 with the kind of what is wrong with the target now.",
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a fetch came to. ``began`` is Unix seconds, ``begun`` the same on the monotonic clock."""
+
+    began: float
+    begun: float
+    scraped: Scraped | None
+    error: ScrapeError | None
+
+
+class TargetScrape:
+    """Looks at one target. ``fetch`` may take its time; ``publish`` is quick, one thread at a time."""
+
+    def __init__(self, target: Target, append: Append) -> None:
+        self._target = target
+        self._append = append
+        self._labels = TargetLabels(target.labels, target.limits)
+        self._own_labels = TargetLabels(target.labels, UNLIMITED)
+        self._last_up_at: float | None = None
+
+    def fetch(self, at: float, deadline: Deadline) -> Outcome:
+        """Ask the source; whatever goes wrong is in the outcome."""
+        begun = time.monotonic()
+        try:
+            return Outcome(at, begun, self._target.source.fetch(at, deadline), None)
+        except ScrapeError as error:
+            return Outcome(at, begun, None, error)
+        except TimeoutError:
+            return Outcome(at, begun, None, too_late(deadline.given))
+        except Exception as error:  # a fault of ours must not end a worker
+            structlog.get_logger().exception("scrape.fault", target=self._target.name)
+            text = f"fault in Showcall: {type(error).__name__} (see its log)"
+            return Outcome(at, begun, None, ScrapeError(ErrorKind.INTERNAL, text))
+
+    def publish(self, outcome: Outcome) -> TargetReport:
+        """Append the samples, or nothing so that the target's series go stale, and what we say of it."""
+        scraped, error = outcome.scraped, outcome.error
+        added, notes = 0, scraped.notes if scraped else ()
+        try:
+            added, more = self._append_samples(outcome.began, scraped)
+            notes += more
+        except ScrapeError as limit:
+            error = limit
+            self._append_samples(outcome.began, None)
+        duration = time.monotonic() - outcome.begun
+        report = self._report(outcome.began, duration, scraped, error, notes)
+        self._append_own(report, scraped, error, added)
+        return report
+
+    def faulted(self, at: float) -> TargetReport:
+        """What is said of a look whose samples could not be stored."""
+        error = ScrapeError(ErrorKind.INTERNAL, "the samples could not be stored (see Showcall's log)")
+        return self._report(at, 0.0, None, error, ())
+
+    def _append_samples(self, at: float, scraped: Scraped | None) -> tuple[int, tuple[str, ...]]:
+        """Series that are new, and what the store says. Raises ScrapeError (limit) with nothing kept."""
+        if scraped is None:
+            self._append(Batch(self._target.name, at, (), np.empty(0)))
+            return 0, ()
+        labelled = self._labels.apply(scraped.labels)
+        batch = Batch(self._target.name, at, labelled.labels, scraped.values, scraped.metadata)
+        return labelled.added, _store_notes(self._append(batch))
+
+    def _report(
+        self,
+        at: float,
+        duration: float,
+        scraped: Scraped | None,
+        error: ScrapeError | None,
+        notes: tuple[str, ...],
+    ) -> TargetReport:
+        if error is None:
+            self._last_up_at = at
+        wrong = error or (scraped.finding if scraped else None)
+        return TargetReport(
+            target=self._target.name,
+            kind=self._target.kind,
+            at=at,
+            duration=duration,
+            up=error is None,
+            samples=len(scraped.values) if scraped and error is None else 0,
+            error_kind=wrong.kind if wrong else None,
+            error=wrong.text if wrong else None,
+            last_up_at=self._last_up_at,
+            notes=notes,
+        )
+
+    def _append_own(
+        self, report: TargetReport, scraped: Scraped | None, error: ScrapeError | None, added: int
+    ) -> None:
+        said = scraped.verdict if scraped else error.verdict if error else ()
+        samples = [*own_samples(report, _seen(scraped), added), *said]
+        raw: tuple[Labels, ...] = tuple(labels for labels, _ in samples)
+        values = np.array([value for _, value in samples], dtype=np.float64)
+        labels = self._own_labels.apply(raw).labels
+        self._append(Batch(own_origin(report.target), report.at, labels, values, METADATA))
+
+
+def too_late(given: float, since: str = "") -> ScrapeError:
+    """No whole answer within the time given."""
+    return ScrapeError(ErrorKind.TIMEOUT, f"no whole answer within {given:g} s{since}")
+
+
+def own_samples(report: TargetReport, seen: int, added: int) -> list[Measured]:
+    """Prometheus' series about a scrape, and the kind of error in one of our own."""
+    facts = {
+        "up": float(report.up),
+        "scrape_duration_seconds": report.duration,
+        "scrape_samples_scraped": float(seen),
+        "scrape_samples_post_metric_relabeling": float(report.samples),
+        "scrape_series_added": float(added),
+    }
+    samples = [measured(name, value) for name, value in facts.items()]
+    if report.error_kind is not None:
+        samples.append(measured("showcall_scrape_error", 1.0, kind=report.error_kind))
+    return samples
+
+
+def _seen(scraped: Scraped | None) -> int:
+    if scraped is None:
+        return 0
+    return len(scraped.values) if scraped.seen is None else scraped.seen
+
+
+def _store_notes(appended: Appended) -> tuple[str, ...]:
+    found = (
+        (appended.claimed_elsewhere, "series that another target brought first were dropped"),
+        (appended.out_of_order, "samples older than the last ones were refused"),
+    )
+    return tuple(f"{count} {text}" for count, text in found if count)

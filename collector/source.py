@@ -1,0 +1,90 @@
+"""What every source gives and how it fails."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from collector.deadline import Deadline
+from collector.round import ErrorKind
+from metrics.values import Floats, Labels, Metadata, labels_of
+
+Measured = tuple[Labels, float]
+"""One sample without its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong that a look found although it worked, e.g. a site that answers 503."""
+
+    kind: ErrorKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """What one look at a target gave.
+
+    Attributes:
+        labels: one label set per value, without job and instance; the same tuple object as last time when
+            nothing changed (nothing is looked up again then).
+        values: float64, the same length.
+        metadata: by metric name.
+        verdict: what the source says of the look itself (``redis_up``, ``pg_up``, ``probe_success``...),
+            kept apart from the target's own series, so that it stands while the target is down.
+        finding: what the look found wrong, if anything.
+        notes: oddities that did no harm.
+        seen: samples in the answer, duplicates and refused ones included; None means ``len(values)``.
+    """
+
+    labels: tuple[Labels, ...]
+    values: Floats
+    metadata: Mapping[str, Metadata] = field(default_factory=dict)
+    verdict: tuple[Measured, ...] = ()
+    finding: Finding | None = None
+    notes: tuple[str, ...] = ()
+    seen: int | None = None
+
+
+class ScrapeError(Exception):
+    """A look that failed: its kind, a text for a person, and the source's verdict if it has one."""
+
+    def __init__(self, kind: ErrorKind, text: str, verdict: tuple[Measured, ...] = ()) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+        self.text = text
+        self.verdict = verdict
+
+    def with_verdict(self, verdict: tuple[Measured, ...]) -> "ScrapeError":
+        """The same error with what the source says of it."""
+        return ScrapeError(self.kind, self.text, verdict)
+
+
+class Source(Protocol):
+    """One thing to look at. Never called twice at the same time."""
+
+    def fetch(self, at: float, deadline: Deadline) -> Scraped:
+        """Look once. ``at`` is Unix seconds, the time of the samples.
+
+        Raises ScrapeError; any other exception counts as a fault of ours. Must not outlive the deadline.
+        """
+
+    def close(self) -> None:
+        """Drop connections. The source may be asked again afterwards."""
+
+
+def measured(metric: str, value: float, /, **labels: str) -> Measured:
+    """One sample of a metric."""
+    return labels_of({"__name__": metric, **labels}), value
+
+
+def scraped(
+    samples: list[Measured],
+    metadata: Mapping[str, Metadata],
+    verdict: tuple[Measured, ...] = (),
+    finding: Finding | None = None,
+) -> Scraped:
+    """The samples of a small source as columns."""
+    values = np.array([value for _, value in samples], dtype=np.float64)
+    return Scraped(tuple(labels for labels, _ in samples), values, metadata, verdict, finding)
