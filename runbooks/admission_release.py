@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from runbooks.admission_law import TOLERANCE, Decided, Phase, View, cut, hold, must_cut
+from runbooks.lever import number
+from runbooks.ramp import ramped
 from runbooks.step import Action, Direction, StepReason, Wish
 
 
@@ -46,7 +48,7 @@ def _back_to_holding(view: View) -> Decided | None:
 
 def _ramp(view: View) -> Decided:
     law, control, facts, now = view.law, view.control, view.facts, view.now
-    cap = min(law.baseline, max(float(int(control.cap * law.ramp_factor)), control.cap + 1))
+    cap = number(ramped(control.cap, law.baseline, law.ramp_factor))
     after = replace(control, cap=cap, changed_at=now)
     why = f"{facts.active:.0f} {law.unit} active, {facts.waiting:.0f} waiting, pool waiting 0"
     last = cap >= law.baseline

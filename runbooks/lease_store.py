@@ -43,7 +43,7 @@ def of_run(connection: Connection, run_key: str) -> Lease | None:
 
 def save(tx: Connection, lease: Lease) -> None:
     """Write a lease, in place of what the lever's row said before."""
-    end(tx, lease.lever)
+    tx.execute(leases.delete().where(leases.c.lever == lease.lever))
     tx.execute(
         leases.insert().values(
             lever=lease.lever,
@@ -63,9 +63,14 @@ def save(tx: Connection, lease: Lease) -> None:
     )
 
 
-def end(tx: Connection, lever: str) -> None:
-    """The lever is no longer held."""
-    tx.execute(leases.delete().where(leases.c.lever == lever))
+def extend(tx: Connection, run_key: str, until: float) -> None:
+    """The target holds it until then, unless we renew again."""
+    tx.execute(leases.update().where(leases.c.run_key == run_key).values(until=until))
+
+
+def end(tx: Connection, lever: str, run_key: str) -> None:
+    """The run no longer holds the lever."""
+    tx.execute(leases.delete().where(leases.c.lever == lever, leases.c.run_key == run_key))
 
 
 class LeasesInDatabase:

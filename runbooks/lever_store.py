@@ -17,7 +17,8 @@ lever_readings = Table(
     Column("component", String(80), nullable=False),
     Column("unit", String(40), nullable=False),
     Column("value", Text),
-    Column("baseline", Text),
+    Column("baseline", Text, nullable=False),
+    Column("target_baseline", Text),
     Column("version", Integer),
     Column("ramping", Boolean, nullable=False),
     Column("owner", String(120)),
@@ -34,6 +35,7 @@ class KnownLever:
     """A lever as last seen.
 
     Attributes:
+        baseline: where it belongs, as the target says, else as the configuration does.
         reading: the last clear answer, None when there was never one.
         asked_at: when it was last asked (Unix seconds).
         error: why the last question had no clear answer, None when it had one.
@@ -43,6 +45,7 @@ class KnownLever:
     title: str
     component: str
     unit: str
+    baseline: LeverValue
     reading: LeverReading | None
     asked_at: float
     error: str | None
@@ -52,7 +55,7 @@ class KnownLever:
         """Whether it stands at its baseline; None when that is not known."""
         if self.reading is None or self.error is not None:
             return None
-        return self.reading.value == self.reading.baseline
+        return self.reading.value == self.baseline
 
 
 def readings(connection: Connection) -> Sequence[KnownLever]:
@@ -76,7 +79,8 @@ def _columns(known: KnownLever) -> dict[str, object]:
         "component": known.component,
         "unit": known.unit,
         "value": json.dumps(reading.value) if reading else None,
-        "baseline": json.dumps(reading.baseline) if reading else None,
+        "baseline": json.dumps(known.baseline),
+        "target_baseline": json.dumps(reading.baseline) if reading else None,
         "version": reading.version if reading else None,
         "ramping": bool(reading and reading.ramping),
         "owner": lease.owner if lease else None,
@@ -94,6 +98,7 @@ def _known(found: RowMapping) -> KnownLever:
         title=found["title"],
         component=found["component"],
         unit=found["unit"],
+        baseline=json.loads(found["baseline"]),
         reading=_reading(found),
         asked_at=found["asked_at"],
         error=found["error"],
@@ -103,10 +108,14 @@ def _known(found: RowMapping) -> KnownLever:
 def _reading(found: RowMapping) -> LeverReading | None:
     if found["value"] is None:
         return None
-    value: LeverValue = json.loads(found["value"])
     lease = None
     if found["owner"] is not None:
         lease = LeverLease(found["owner"], found["run_id"], found["until"])
     return LeverReading(
-        value, json.loads(found["baseline"]), found["version"], lease, found["read_at"], found["ramping"]
+        value=json.loads(found["value"]),
+        baseline=json.loads(found["target_baseline"]),
+        version=found["version"],
+        lease=lease,
+        at=found["read_at"],
+        ramping=found["ramping"],
     )

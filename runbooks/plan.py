@@ -9,6 +9,18 @@ from typing import Any
 from alerts.timeline import JsonValue
 from runbooks.guards import GuardReason, GuardResult
 from runbooks.lever import LeverValue, worded
+from runbooks.runbook import Runbook
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A lever as the plan knows it."""
+
+    title: str
+    unit: str
+    value: LeverValue
+    baseline: LeverValue
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,49 @@ class Plan:
     def main(self) -> LeverDiff:
         """The lever that the plan moves."""
         return next(diff for diff in self.diffs if diff.lever == self.lever)
+
+
+def make(
+    runbook: Runbook,
+    incident_id: int | None,
+    levers: Mapping[str, Known],
+    guards: tuple[GuardResult, ...],
+    value: LeverValue,
+) -> Plan:
+    """The plan of a runbook for an incident.
+
+    Args:
+        levers: what is known of every lever that the runbook reserves, by name.
+        value: what the runbook sets its lever to first.
+    """
+    diffs = tuple(
+        _diff(name, levers[name], value if name == runbook.lever else None) for name in runbook.levers
+    )
+    moved = diffs[0]
+    back = worded(moved.baseline, moved.unit)
+    return Plan(
+        runbook=runbook.name,
+        incident_id=incident_id,
+        lever=runbook.lever,
+        diffs=diffs,
+        guards=guards,
+        text=f"{runbook.title}: " + "; ".join(diff.text for diff in diffs),
+        inverse=f"{moved.title} back to {back} by ramp",
+        hash=plan_hash(runbook.name, runbook.definition, incident_id, diffs),
+    )
+
+
+def _diff(name: str, known: Known, value: LeverValue | None) -> LeverDiff:
+    return LeverDiff(
+        lever=name,
+        title=known.title,
+        unit=known.unit,
+        before=known.value,
+        after=known.value if value is None else value,
+        baseline=known.baseline,
+        version=known.version,
+        moved=value is not None,
+    )
 
 
 def details(plan: Plan) -> Mapping[str, JsonValue]:

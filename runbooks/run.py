@@ -2,7 +2,7 @@
 
     asked -> acting -> holding <-> releasing -> succeeded
                           |            |
-                          +-> target_ramp -> succeeded, undone, stopped or needs_person
+                          +-> target_ramp -> let_go, undone or stopped
 
 Final states never change, save that a late write of our own that shows up at the target is adopted again.
 """
@@ -22,13 +22,14 @@ class RunState(StrEnum):
     HOLDING = "holding"
     RELEASING = "releasing"
     TARGET_RAMP = "target_ramp"
-    SUCCEEDED = "succeeded"
-    UNDONE = "undone"
-    FAILED = "failed"
-    NEEDS_PERSON = "needs_person"
-    STOPPED = "stopped"
-    DECLINED = "declined"
-    EXPIRED = "expired"
+    SUCCEEDED = "succeeded"  # the lever was let go when it was no longer needed
+    LET_GO = "let_go"  # the target put the lever back before we did
+    UNDONE = "undone"  # verification found harm, or no effect
+    FAILED = "failed"  # the lever could not be moved
+    NEEDS_PERSON = "needs_person"  # somebody else holds the lever now
+    STOPPED = "stopped"  # a person ended it
+    DECLINED = "declined"  # a person said no
+    EXPIRED = "expired"  # nobody answered, or it was no longer needed
 
 
 ACTIVE = frozenset({RunState.ACTING, RunState.HOLDING, RunState.RELEASING, RunState.TARGET_RAMP})
@@ -44,6 +45,7 @@ class Run:
         reason: the machine-readable reason of the present state.
         decided_by: ``showcall`` in auto mode, else ``user:<name>`` who approved or declined.
         asked_at, expires_at: set when a person is asked.
+        undone_at: when verification asked for the lever back.
         control: where the run stands, as JSON of ``runbooks.run_memory.RunMemory``.
         holder: which run loop carries it out; a loop that finds another here lets go of the run.
     """
@@ -62,5 +64,6 @@ class Run:
     decided_by: str | None = None
     started_at: float | None = None
     ended_at: float | None = None
+    undone_at: float | None = None
     control: str = "{}"
     holder: str = ""

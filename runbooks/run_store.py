@@ -39,6 +39,7 @@ runs = Table(
     Column("decided_by", String(120)),
     Column("started_at", Float),
     Column("ended_at", Float),
+    Column("undone_at", Float),
     Column("control", Text, nullable=False),
     Column("holder", String(40), nullable=False),
 )
@@ -79,8 +80,21 @@ def of_runbook_since(connection: Connection, runbook: str, since: float) -> Sequ
 
 def undone_since(connection: Connection, since: float) -> int:
     """How many runs were undone at ``since`` or later."""
-    query = select(func.count()).where(runs.c.state == RunState.UNDONE, runs.c.ended_at >= since)
+    query = select(func.count()).where(runs.c.undone_at >= since)
     return int(connection.execute(query).scalar_one())
+
+
+def of_runbook_in(connection: Connection, runbook: str, incident_id: int | None) -> Sequence[Run]:
+    """A runbook's runs in one incident, oldest first."""
+    query = select(runs).where(runs.c.runbook == runbook, runs.c.incident_id == incident_id)
+    return _read(connection, query.order_by(runs.c.id))
+
+
+def holding(connection: Connection, levers: Sequence[str]) -> Run | None:
+    """The active run that holds or reserves one of these levers, if any."""
+    wanted = set(levers)
+    found = (run for run in active(connection) if wanted & {diff.lever for diff in run.plan.diffs})
+    return next(found, None)
 
 
 def next_key(connection: Connection, runbook: str, incident_id: int | None) -> str:
@@ -103,9 +117,14 @@ def save(tx: Connection, run: Run) -> bool:
     return result.rowcount == 1
 
 
-def claim(tx: Connection, run: Run, holder: str) -> None:
-    """Take a run over from a loop that is gone."""
-    tx.execute(runs.update().where(runs.c.key == run.key).values(holder=holder))
+def claim(tx: Connection, key: str, holder: str) -> None:
+    """Take one run over."""
+    tx.execute(runs.update().where(runs.c.key == key).values(holder=holder))
+
+
+def claim_all(tx: Connection, holder: str) -> None:
+    """Take every unfinished run over from a loop that is gone."""
+    tx.execute(runs.update().where(runs.c.ended_at.is_(None)).values(holder=holder))
 
 
 def _read(connection: Connection, query: Select[tuple[object, ...]]) -> Sequence[Run]:
@@ -128,6 +147,7 @@ def _columns(run: Run) -> dict[str, object]:
         "decided_by": run.decided_by,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
+        "undone_at": run.undone_at,
         "control": run.control,
         "holder": run.holder,
     }
@@ -149,6 +169,7 @@ def _run(found: RowMapping) -> Run:
         decided_by=found["decided_by"],
         started_at=found["started_at"],
         ended_at=found["ended_at"],
+        undone_at=found["undone_at"],
         control=found["control"],
         holder=found["holder"],
     )

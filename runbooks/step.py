@@ -39,6 +39,7 @@ class StepReason(StrEnum):
     BOUND_AGAIN = "bound_again"
     AT_BASELINE = "at_baseline"
     NOT_YET = "not_yet"
+    FROZEN = "kill_switch"
 
 
 class Direction(StrEnum):

@@ -1,0 +1,68 @@
+"""What runbooks see of incidents: those that are not over, with the alerts that fire in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from alerts import alert_store, incident_store
+from alerts.alert_state import Alert, AlertState
+from database import Database
+from metrics.promql.ast import Matcher, MatchOp
+from metrics.promql.patterns import compiled
+from metrics.values import label
+from runbooks.runbook import Runbook
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One unresolved incident and its firing alerts; an alert in state unknown starts nothing."""
+
+    incident_id: int
+    firing: tuple[Alert, ...]
+
+
+class IncidentReader(Protocol):
+    """Where the run loop learns of incidents."""
+
+    def unresolved(self) -> Sequence[Trouble]:
+        """Incidents that are not over, oldest first, also those without a firing alert."""
+
+
+class IncidentsInDatabase:
+    """The alerts room's own rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def unresolved(self) -> Sequence[Trouble]:
+        """Incidents that are not over, oldest first."""
+        with self._database.reading() as connection:
+            incidents = incident_store.unresolved(connection)
+            alerts = alert_store.active(connection) if incidents else ()
+        firing = [alert for alert in alerts if alert.state is AlertState.FIRING]
+        return [
+            Trouble(incident.id, tuple(alert for alert in firing if alert.incident_id == incident.id))
+            for incident in incidents
+        ]
+
+
+def concerns(runbook: Runbook, trouble: Trouble) -> bool:
+    """Whether one of the firing alerts is what the runbook is for."""
+    return any(_fits(matchers, alert) for matchers in runbook.when for alert in trouble.firing)
+
+
+def _fits(matchers: Sequence[Matcher], alert: Alert) -> bool:
+    return all(_matches(matcher, alert) for matcher in matchers)
+
+
+def _matches(matcher: Matcher, alert: Alert) -> bool:
+    value = alert.rule if matcher.name == "alertname" else label(alert.labels, matcher.name)
+    match matcher.op:
+        case MatchOp.EQUAL:
+            return value == matcher.value
+        case MatchOp.NOT_EQUAL:
+            return value != matcher.value
+        case MatchOp.REGEX:
+            return compiled(matcher.value).fullmatch(value) is not None
+        case MatchOp.NOT_REGEX:
+            return compiled(matcher.value).fullmatch(value) is None
