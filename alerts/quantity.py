@@ -36,4 +36,4 @@ def _seconds(value: float) -> str:
         return humanize_duration(value)
     if 0 < abs(value) < 1:
         return f"{value * 1000:.0f} ms"
-    return f"{value:.1f} s"
+    return f"{value:.1f} s" if value else "0 s"
