@@ -80,11 +80,13 @@ def all_checks(part: ConsoleParts) -> list[Check]:
 
 
 def loop_check(loop: LoopHealth) -> Check:
-    """A loop fails when its last turn is too long ago."""
-    age = "never turned" if loop.age is None else f"last turn {loop.age:.1f} s ago (limit {loop.limit:g} s)"
-    return Check(
-        f"loop:{loop.name}", "pass" if loop.alive else "fail", " ".join(filter(None, (age, loop.note)))
-    )
+    """A loop that no longer turns fails."""
+    said = ["turns" if loop.alive else "does not turn"]
+    if loop.age is not None:
+        said.append(f"last good turn {loop.age:.1f} s ago")
+    if loop.note:
+        said.append(f"last error: {loop.note}")
+    return Check(f"loop:{loop.name}", "pass" if loop.alive else "fail", "; ".join(said))
 
 
 def database_check(part: ConsoleParts) -> Check:

@@ -13,12 +13,11 @@ from settings.schema import Settings
 
 @dataclass(frozen=True, slots=True)
 class LoopHealth:
-    """One loop: ``age`` is seconds since its last turn, ``limit`` the age at which it counts as dead."""
+    """One loop: ``age`` is seconds since its last good turn where that is known, ``note`` its last error."""
 
     name: str
     alive: bool
-    age: float | None
-    limit: float
+    age: float | None = None
     note: str = ""
 
 

@@ -32,7 +32,7 @@ def desk(tmp_path: Path, demo_settings: Settings) -> Iterator[Desk]:
             "redis", "redis", NOW - 0.4, 0.9, False, 0, ErrorKind.REFUSED, "nothing listens", NOW - 75
         ),
     ]
-    loops = [LoopHealth("collector", True, 0.3, 5.0)]
+    loops = [LoopHealth("collector", True, 0.3)]
     parts = ConsoleParts(
         settings=demo_settings,
         database=database,

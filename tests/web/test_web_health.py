@@ -7,7 +7,7 @@ from web.parts import LoopHealth
 
 def test_f67_a_dead_loop_makes_the_process_unhealthy_and_is_named(desk: Desk) -> None:
     assert desk.client.get("/-/healthy").status_code == 200
-    desk.loops.append(LoopHealth("evaluation", False, 44.0, 5.0))
+    desk.loops.append(LoopHealth("evaluation", False, 44.0))
     answer = desk.client.get("/-/healthy")
     assert answer.status_code == 503
     assert "evaluation" in answer.text

@@ -1,0 +1,292 @@
+"""Everything wired: ``build(settings, clock)`` gives a Showcall that can be started and stopped.
+
+Stop order: acting, evaluation, collector, web, stores. Nothing happens before ``start``.
+"""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+import own_metrics
+import settings as settings_room
+from alerts import rule_files
+from alerts.evaluator import Evaluator
+from alerts.rule import RuleSet
+from alerts.topology import Topology
+from collector import sources
+from collector.round import Round
+from collector.scrape_loop import ScrapeLoop
+from database import Database, DataDirectoryInUseError, DataDirectoryLock
+from metrics import Store
+from metrics.promql.limits import Limits
+from own_loops import LoopReport, NewestFirstLoop
+from own_metrics import OwnNumbers
+from runbooks import catalog_files
+from runbooks.catalog_files import Catalog
+from runbooks.lease_store import LeasesInDatabase
+from runbooks.levers import factory
+from runbooks.run_loop import RunLoop
+from runbooks.trouble import IncidentsInDatabase
+from settings import ConfigError, Problem
+from settings.schema import Settings
+from web.parts import ConsoleParts, LoopHealth, RuleStatus
+from web.server import PortInUseError, WebServer
+
+Clock = Callable[[], float]
+Read = TypeVar("Read")
+
+EVALUATION_LIMIT_SECONDS = 5.0
+ACTING_IDLE_SECONDS = 1.5
+ACTING_LIMIT_SECONDS = 10.0
+STOP_SECONDS = 3.0
+DATABASE_FILE = "showcall.db"
+
+
+class StartError(RuntimeError):
+    """Showcall cannot start; the text says why and what to do."""
+
+
+class NotStoredError(RuntimeError):
+    """A round's changes could not be stored: it counts as not evaluated, and nothing acts on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything people wrote, read and checked: ``config.yaml``, rule files, the runbook catalog."""
+
+    settings: Settings
+    rules: RuleSet
+    catalog: Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Handed from evaluation to acting: the round's time and how late we were (seconds)."""
+
+    at: float
+    lag: float
+
+
+def load(config: Path, data_dir: Path | None = None) -> Configuration:
+    """Read everything.
+
+    Raises:
+        ConfigError: with all problems of all files.
+    """
+    settings, source = settings_room.load_with_source(config)
+    if data_dir is not None:
+        settings = settings.model_copy(update={"data_dir": data_dir.resolve()})
+    problems: list[Problem] = []
+    rules = collected(lambda: rule_files.load_all(settings, source, str(config)), problems)
+    catalog = collected(lambda: catalog_files.load(settings.runbooks.catalog, settings.levers), problems)
+    if rules is None or catalog is None:
+        raise ConfigError(problems)
+    return Configuration(settings, rules, catalog)
+
+
+def collected(read: Callable[[], Read], problems: list[Problem]) -> Read | None:
+    """What was read, or None with its problems added to the others."""
+    try:
+        return read()
+    except ConfigError as error:
+        problems += error.problems
+        return None
+
+
+def build(configuration: Configuration, clock: Clock) -> "Showcall":
+    """The parts, wired. Takes the data directory and brings the database's schema up to date.
+
+    Raises:
+        StartError: another Showcall has the data directory, the database cannot be used, a port is taken.
+    """
+    settings = configuration.settings
+    lock = _locked(settings.data_dir)
+    try:
+        return Showcall(configuration, clock, lock)
+    except (PortInUseError, SQLAlchemyError) as error:
+        lock.release()
+        text = str(error) if isinstance(error, PortInUseError) else _database_error(settings, error)
+        raise StartError(text) from None
+
+
+def _locked(data_dir: Path) -> DataDirectoryLock:
+    try:
+        return DataDirectoryLock(data_dir)
+    except DataDirectoryInUseError as error:
+        raise StartError(str(error)) from None
+    except OSError as error:
+        raise StartError(f"data_dir {data_dir}: cannot be written to ({error.strerror})") from None
+
+
+def _database_error(settings: Settings, error: SQLAlchemyError) -> str:
+    reason = str(getattr(error, "orig", error)).splitlines()[0]
+    return f"{settings.data_dir / DATABASE_FILE}: the database cannot be used ({reason})"
+
+
+@contextmanager
+def opened_database(settings: Settings) -> Iterator[Database]:
+    """The database of a data directory, its schema up to date, for as long as the block lasts."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
+    try:
+        database.upgrade()
+        yield database
+    finally:
+        database.close()
+
+
+class Showcall:
+    """One running Showcall: collector -> evaluation -> acting, and the console beside them."""
+
+    def __init__(self, configuration: Configuration, clock: Clock, lock: DataDirectoryLock) -> None:
+        settings = configuration.settings
+        self.settings, self._clock, self._lock = settings, clock, lock
+        self.database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
+        self.database.upgrade()
+        self.store = Store(
+            keep=settings.metrics.keep,
+            lookback=settings.metrics.lookback,
+            limits=Limits(settings.metrics.max_steps, settings.metrics.max_samples),
+        )
+        self.evaluator = Evaluator(
+            rules=configuration.rules,
+            topology=Topology.of(settings),
+            asker=self.store,
+            append=self.store.append,
+            database=self.database,
+            held=LeasesInDatabase(self.database),
+            quiet=settings.alerts.quiet,
+            interval=settings.collector.interval,
+        )
+        self.run_loop = RunLoop(
+            database=self.database,
+            settings=settings.runbooks,
+            catalog=configuration.catalog,
+            levers=factory.build(settings.levers),
+            asker=self.store,
+            incidents=IncidentsInDatabase(self.database),
+            clock=clock,
+        )
+        self._evaluation = NewestFirstLoop[Round]("evaluation", self._evaluate)
+        self._acting = NewestFirstLoop[Evaluated](
+            "acting", self._act, idle=ACTING_IDLE_SECONDS, on_idle=self._act_without_facts
+        )
+        self.collector = ScrapeLoop(
+            sources.targets(settings.collector),
+            interval=settings.collector.interval,
+            append=self.store.append,
+            on_round=self._evaluation.hand_over,
+            clock=clock,
+        )
+        self.web = WebServer(self._console_parts())
+        self._stop_asked = threading.Event()
+
+    def start(self) -> None:
+        """Begin: first who acts, last who brings work."""
+        self.web.start()
+        self._acting.start()
+        self._evaluation.start()
+        self.collector.start()
+
+    def wait(self) -> None:
+        """Until SIGTERM or SIGINT, then stop in order."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop_asked.set())
+        self._stop_asked.wait()
+        self.stop()
+
+    def stop(self) -> None:
+        """Acting, evaluation, collector, web, stores. Held levers are left to their leases."""
+        self._acting.stop(STOP_SECONDS)
+        self._evaluation.stop(STOP_SECONDS)
+        self.collector.stop(STOP_SECONDS)
+        self.web.stop()
+        self.database.close()
+        self._lock.release()
+
+    def _evaluate(self, finished: Round) -> None:
+        down = frozenset(report.target for report in finished.reports if not report.up)
+        evaluation = self.evaluator.evaluate(finished.at, down | frozenset(finished.late))
+        if evaluation.problem is not None:
+            raise NotStoredError(evaluation.problem)
+        self._acting.hand_over(Evaluated(finished.at, finished.lag))
+
+    def _act(self, evaluated: Evaluated) -> None:
+        self.run_loop.step(evaluated.at, max(evaluated.lag, self._clock() - evaluated.at))
+
+    def _act_without_facts(self) -> None:
+        """Nothing was evaluated for a while: leases and people's requests still need their turn."""
+        self.run_loop.step(self._clock(), ACTING_IDLE_SECONDS)
+
+    def _console_parts(self) -> ConsoleParts:
+        numbers = OwnNumbers(self._loop_reports, self.collector.statuses, lambda: self.store.series_count)
+        return ConsoleParts(
+            settings=self.settings,
+            database=self.database,
+            asker=self.store,
+            clock=self._clock,
+            targets=self.collector.statuses,
+            rules=self._rule_statuses,
+            loops=self.loop_health,
+            own_metrics=own_metrics.page(numbers),
+        )
+
+    def _rule_statuses(self) -> tuple[RuleStatus, ...]:
+        return tuple(RuleStatus(status.rule.name, status.error or "") for status in self.evaluator.rules)
+
+    def _loop_reports(self) -> tuple[LoopReport, ...]:
+        return (self._evaluation.report(), self._acting.report())
+
+    def loop_health(self) -> tuple[LoopHealth, ...]:
+        """Every loop, for the health checks."""
+        collector = LoopHealth("collector", self.collector.alive(self._clock()))
+        evaluation, acting = self._loop_reports()
+        web = LoopHealth("web", self.web.alive())
+        return (
+            collector,
+            judged(evaluation, EVALUATION_LIMIT_SECONDS + self.settings.collector.interval),
+            judged(acting, ACTING_LIMIT_SECONDS),
+            web,
+        )
+
+
+def judged(report: LoopReport, limit: float) -> LoopHealth:
+    """A loop is dead when its thread has ended or its last good turn is too long ago."""
+    fresh = report.age is not None and report.age <= limit
+    starting = report.age is None and report.errors == 0
+    return LoopHealth(report.name, report.running and (fresh or starting), report.age, report.last_error)
+
+
+def configure_logging() -> None:
+    """JSON lines on standard error, times in UTC; nothing a person typed is ever a format."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def end_on_sigterm() -> None:
+    """SIGTERM ends the command as Ctrl-C does, so that everything it started is stopped in order."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)

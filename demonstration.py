@@ -1,0 +1,276 @@
+"""``showcall demo``: the concert stack, a Showcall of its own process, the drill, and what came of it.
+
+The stack and Showcall end with this process, however it ends (the kernel sees to that on Linux).
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from pathlib import Path
+
+from rich.console import Console
+
+from alerts import incident_store, timeline_store
+from alerts.incident import Incident
+from alerts.timeline import TimelineRow
+from database import Database
+from settings.schema import Settings
+from stack import local
+from stack.config import StackConfig
+from stack.drills.observer import ObservedEvent, ObservedIncident
+from stack.drills.outcome import compute_outcome
+from stack.drills.plan import DrillPlan
+from stack.drills.pool_exhaustion import run_drill
+from stack.drills.progress import DrillProgress, ProgressKind
+from stack.drills.result import DrillResult
+from stack.drills.result_file import save
+from stack.drills.table import drill_tables
+from stack.drills.target import running_stack
+from stack.drills.verdict import judge_drill
+from stack.local.child import ChildSpec, end, environment, spawn
+from stack.local.cpu import step_aside
+from web.session_store import Role
+from web.sign_in import new_code
+
+READY_SECONDS = 30.0
+LOAD_LINE_EVERY_SECONDS = 5.0
+STOP_SIGNALS = ((signal.SIGTERM, 8.0),)
+COLOURS: Mapping[str, str] = {
+    "alert_firing": "bold red",
+    "incident_opened": "bold red",
+    "lever_set": "bold magenta",
+    "lever_stepped": "magenta",
+    "releasing": "magenta",
+    "verified": "bold green",
+    "incident_mitigated": "green",
+    "incident_resolved": "bold green",
+}
+
+
+class DemoError(RuntimeError):
+    """The demo cannot go on; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPlan:
+    """Where things are, and whether somebody is watching.
+
+    Attributes:
+        stay: keep stack and console up after the drill, until Ctrl-C.
+        clock: Unix seconds.
+    """
+
+    settings: Settings
+    config_file: Path
+    stay: bool
+    clock: Callable[[], float]
+
+    @property
+    def folder(self) -> Path:
+        """Where every demo keeps its data; one folder each, so that one never reads another's incidents."""
+        return self.settings.data_dir / "demo"
+
+
+def run(plan: DemoPlan, console: Console) -> int:
+    """Play the whole story. Returns 0 only if every step of it happened.
+
+    Raises:
+        DemoError, stack.local.StackError, stack.drills.pool_exhaustion.DrillNotReadyError: with what to do.
+    """
+    data_dir = plan.folder / datetime.fromtimestamp(plan.clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
+    config = StackConfig(**plan.settings.stack.model_dump())
+    with ExitStack() as ending:
+        ending.enter_context(stack_up(config, console))
+        step_aside()
+        database = ending.enter_context(showcall_up(plan, data_dir, console))
+        result = play(plan, config, database, console)
+        save(result, data_dir / "drill.json")
+        verdict = show(result, data_dir, console)
+        if plan.stay:
+            wait_for_interrupt(console)
+        console.print("Stopping Showcall and the stack ...")
+    return 0 if verdict else 1
+
+
+@contextmanager
+def stack_up(config: StackConfig, console: Console) -> Iterator[None]:
+    """The concert stack, for as long as the block lasts."""
+    console.rule("The concert stack")
+
+    def tell(step: local.Step) -> None:
+        console.print(f"  {step.part:<9} {step.text}", highlight=False)
+
+    state = local.up(config, tell, supervised_by=os.getpid())
+    try:
+        if state.capacity is not None:
+            capacity = state.capacity
+            console.print(
+                f"  It serves [bold]{capacity.queries_per_second:.2f} date queries/s[/bold] "
+                f"with {capacity.seats:,} seats"
+                + (f" [red]({capacity.reason})[/red]" if capacity.reason else ""),
+                highlight=False,
+            )
+        yield
+    finally:
+        local.down(config.run_dir, lambda _: None)
+
+
+@contextmanager
+def showcall_up(plan: DemoPlan, data_dir: Path, console: Console) -> Iterator[Database]:
+    """A Showcall in a process of its own, and its database to look into."""
+    console.rule("Showcall")
+    log = data_dir / "showcall.log"
+    command = [sys.executable, "-m", "showcall", "run", "--config", str(plan.config_file)]
+    spec = ChildSpec(
+        argv=[*command, "--data-dir", str(data_dir)],
+        log=log,
+        cwd=plan.config_file.parent,
+        environment=environment(PYTHONUNBUFFERED="1"),
+        death_signal=signal.SIGTERM,
+    )
+    process = spawn(spec)
+    try:
+        wait_until_ready(plan.settings, process, log)
+        database = Database(f"sqlite:///{data_dir}/showcall.db")
+        code = new_code(database, "oncall", plan.clock(), Role.RESPONDER)
+        address = f"http://{plan.settings.web.host}:{plan.settings.web.port}"
+        console.print(f"  Console   [bold]{address}[/bold]", highlight=False)
+        console.print(f"  Sign in   {address}/sign-in#code={code}", highlight=False, soft_wrap=True)
+        console.print("            (works once, for 15 minutes)")
+        yield database
+        database.close()
+    finally:
+        end(process, STOP_SIGNALS)
+
+
+def wait_until_ready(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for /-/ready.
+
+    Raises:
+        DemoError: Showcall ended, or was not ready in time; with the end of its log.
+    """
+    deadline = time.monotonic() + READY_SECONDS
+    answer = "no answer"
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise DemoError(f"Showcall ended with exit code {process.returncode}:\n{tail(log)}")
+        answer = ready_answer(settings.web.host, settings.web.port)
+        if answer == "ready":
+            return
+        time.sleep(0.2)
+    raise DemoError(f"Showcall was not ready within {READY_SECONDS:g} s ({answer}):\n{tail(log)}")
+
+
+def ready_answer(host: str, port: int) -> str:
+    """What /-/ready says, or why it says nothing."""
+    connection = HTTPConnection(host, port, timeout=1.0)
+    try:
+        connection.request("GET", "/-/ready")
+        return connection.getresponse().read().decode().strip()
+    except OSError as error:
+        return str(error)
+    finally:
+        connection.close()
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The end of a log file."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def play(plan: DemoPlan, config: StackConfig, database: Database, console: Console) -> DrillResult:
+    """Play the drill and print every timeline row as it happens."""
+    console.rule("Drill: pool exhaustion")
+    narrator = Narrator(console)
+    return run_drill(
+        DrillPlan(), running_stack(config), TimelineObserver(database), narrator.tell, clock=plan.clock
+    )
+
+
+class Narrator:
+    """Prints what happens: phases, every timeline row, the load now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last_load = float("-inf")
+
+    def tell(self, progress: DrillProgress) -> None:
+        """One line of progress."""
+        clock = datetime.fromtimestamp(progress.at, UTC).strftime("%H:%M:%S")
+        if progress.kind is ProgressKind.LOAD:
+            if progress.at - self._last_load >= LOAD_LINE_EVERY_SECONDS:
+                self._last_load = progress.at
+                self._print(clock, progress.text, "dim")
+        elif progress.kind is ProgressKind.PHASE:
+            self._print(clock, progress.text, "bold cyan")
+        else:
+            kind = progress.event.kind if progress.event else ""
+            self._print(clock, f"● {progress.text}", COLOURS.get(kind, ""))
+
+    def _print(self, clock: str, text: str, style: str) -> None:
+        self._console.print(f"{clock}  {text}", style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+class TimelineObserver:
+    """What the drill sees of Showcall: its database, read only."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen = 0
+
+    def events(self) -> list[ObservedEvent]:
+        """Timeline rows since the last call."""
+        with self._database.reading() as connection:
+            rows = timeline_store.since(connection, self._seen)
+        self._seen = rows[-1].id if rows else self._seen
+        return [observed_event(row) for row in rows]
+
+    def incidents(self) -> list[ObservedIncident]:
+        """The newest incidents, resolved ones too."""
+        with self._database.reading() as connection:
+            return [observed_incident(found) for found in incident_store.recent(connection, 20)]
+
+
+def observed_event(row: TimelineRow) -> ObservedEvent:
+    """A timeline row in the drill's words."""
+    return ObservedEvent(
+        row.id, row.at, row.incident_id, row.kind.value, row.reason, row.text, dict(row.details)
+    )
+
+
+def observed_incident(incident: Incident) -> ObservedIncident:
+    """An incident in the drill's words."""
+    return ObservedIncident(
+        incident.id,
+        incident.state.value,
+        incident.opened_at,
+        incident.mitigated_at,
+        incident.resolved_at,
+    )
+
+
+def show(result: DrillResult, data_dir: Path, console: Console) -> bool:
+    """Print the tables; whether every step happened."""
+    console.rule("What came of it")
+    outcome = compute_outcome(result)
+    verdict = judge_drill(result, outcome)
+    console.print(drill_tables(result, outcome, verdict))
+    console.print(f"Kept in {data_dir}", highlight=False, soft_wrap=True)
+    return verdict.passed
+
+
+def wait_for_interrupt(console: Console) -> None:
+    """Stay up until Ctrl-C."""
+    console.print("The stack and the console stay up. Ctrl-C stops everything.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print()

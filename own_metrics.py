@@ -1,0 +1,62 @@
+"""Showcall's own numbers: /metrics in Prometheus' text form, made anew at every request."""
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from collector.round import TargetReport
+from own_loops import LoopReport
+
+
+class OwnNumbers(Collector):
+    """Reads the live parts when it is asked; keeps nothing itself."""
+
+    def __init__(
+        self,
+        loops: Callable[[], Sequence[LoopReport]],
+        targets: Callable[[], Sequence[TargetReport]],
+        series: Callable[[], int],
+    ) -> None:
+        self._loops, self._targets, self._series = loops, targets, series
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric family."""
+        build = GaugeMetricFamily("showcall_build_info", "Always 1.", labels=["python"])
+        build.add_metric([platform.python_version()], 1.0)
+        yield build
+        yield GaugeMetricFamily("showcall_series", "Series in the store.", value=self._series())
+        yield from self._of_targets()
+        yield from self._of_loops()
+
+    def _of_targets(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("showcall_target_up", "1 when the last look succeeded.", labels=["target"])
+        for report in self._targets():
+            up.add_metric([report.target], float(report.up))
+        yield up
+
+    def _of_loops(self) -> Iterator[Metric]:
+        turns = CounterMetricFamily("showcall_loop_turns", "Good turns.", labels=["loop"])
+        missed = CounterMetricFamily("showcall_loop_missed", "Turns begun too late.", labels=["loop"])
+        errors = CounterMetricFamily("showcall_loop_errors", "Turns that failed.", labels=["loop"])
+        seconds = GaugeMetricFamily("showcall_loop_turn_seconds", "Length of the last.", labels=["loop"])
+        age = GaugeMetricFamily("showcall_loop_age_seconds", "Since the last good turn.", labels=["loop"])
+        for report in self._loops():
+            name = [report.name]
+            turns.add_metric(name, report.turns)
+            missed.add_metric(name, report.missed)
+            errors.add_metric(name, report.errors)
+            seconds.add_metric(name, report.last_seconds)
+            age.add_metric(name, float("nan") if report.age is None else report.age)
+        yield from (turns, missed, errors, seconds, age)
+
+
+def page(numbers: OwnNumbers) -> Callable[[], bytes]:
+    """What renders /metrics."""
+    registry = CollectorRegistry()
+    registry.register(numbers)
+    ProcessCollector(registry=registry)
+    return lambda: generate_latest(registry)

@@ -1,0 +1,215 @@
+"""The command line of Showcall."""
+
+import json
+import sys
+import time
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import assembly
+import demonstration
+from assembly import StartError
+from settings import ConfigError
+from settings.schema import Settings
+from stack import local
+from stack.config import StackConfig
+from stack.drills.pool_exhaustion import DrillNotReadyError
+from web.session_store import Role
+from web.sign_in import new_code
+
+EXIT_PROBLEM = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The on-call engineer of a concert on-sale.",
+)
+stack_app = typer.Typer(no_args_is_help=True, help="The concert stack as local processes.")
+app.add_typer(stack_app, name="stack")
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration.")]
+DataDirOption = Annotated[
+    Path | None, typer.Option("--data-dir", help="Instead of data_dir in the configuration.")
+]
+DEFAULT_CONFIG = Path("config.yaml")
+
+out = Console()
+err = Console(stderr=True)
+
+
+def main() -> None:
+    """Run a command; what a person can put right is said in plain words, without a stack trace."""
+    try:
+        app()
+    except ConfigError as error:
+        fail(str(error), EXIT_USAGE)
+    except (StartError, local.StackError, demonstration.DemoError, DrillNotReadyError) as error:
+        fail(str(error), EXIT_PROBLEM)
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """Say it on standard error and end."""
+    err.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def load(config: Path, data_dir: Path | None = None) -> assembly.Configuration:
+    """The configuration, with the data directory of the command line if one was given."""
+    return assembly.load(config, data_dir)
+
+
+@app.command("run")
+def run(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None) -> None:
+    """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
+    assembly.configure_logging()
+    running = assembly.build(load(config, data_dir), time.time)
+    running.start()
+    code = new_code(running.database, "oncall", time.time(), Role.RESPONDER)
+    out.print(f"Console  {running.web.address}", highlight=False)
+    out.print(f"Sign in  {running.web.address}/sign-in#code={code}", highlight=False, soft_wrap=True)
+    out.print("         (works once, for 15 minutes; `showcall sign-in NAME` makes another)", highlight=False)
+    running.wait()
+
+
+@app.command("check")
+def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Read the configuration, the rules and the runbooks, and say everything that is wrong."""
+    found = load(config)
+    settings = found.settings
+    rules = sum(len(group.rules) for group in found.rules.groups)
+    out.print(
+        f"{config}: good. {len(settings.collector.targets)} targets, {rules} rules, "
+        f"{len(settings.levers)} levers, {len(found.catalog.runbooks)} runbooks "
+        f"({settings.runbooks.mode.value} mode).",
+        highlight=False,
+    )
+
+
+@app.command("health")
+def health(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Ask a running Showcall how it is: exit code 0 pass, 1 warn, 2 fail or no answer."""
+    web = load(config).settings.web
+    connection = HTTPConnection(web.host, web.port, timeout=5.0)
+    try:
+        connection.request("GET", "/health")
+        body = json.loads(connection.getresponse().read())
+    except (OSError, HTTPException, ValueError) as error:
+        fail(f"no answer from http://{web.host}:{web.port}/health: {error}", EXIT_USAGE)
+    table = Table("component", "status", "observed", box=None)
+    for name, checks in body["checks"].items():
+        table.add_row(name, checks[0]["status"], checks[0]["observedValue"])
+    out.print(table)
+    out.print(f"status: {body['status']}")
+    sys.exit({"pass": 0, "warn": 1}.get(body["status"], EXIT_USAGE))
+
+
+@app.command("sign-in")
+def sign_in(
+    name: Annotated[str, typer.Argument(help="The user; created when new.")],
+    role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.RESPONDER,
+    config: ConfigOption = DEFAULT_CONFIG,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Make a one-time sign-in link for a user."""
+    settings = load(config, data_dir).settings
+    with assembly.opened_database(settings) as database:
+        code = new_code(database, name, time.time(), role)
+    out.print(
+        f"http://{settings.web.host}:{settings.web.port}/sign-in#code={code}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command("demo")
+def demo(
+    config: ConfigOption = DEFAULT_CONFIG,
+    stay: Annotated[
+        bool | None, typer.Option("--stay/--exit", help="Stay up afterwards (default: on a terminal).")
+    ] = None,
+) -> None:
+    """A real on-sale breaks and heals: stack, Showcall, a surge, an incident, its mitigation."""
+    assembly.end_on_sigterm()
+    plan = demonstration.DemoPlan(
+        settings=load(config).settings,
+        config_file=config.resolve(),
+        stay=sys.stdout.isatty() if stay is None else stay,
+        clock=time.time,
+    )
+    try:
+        sys.exit(demonstration.run(plan, out))
+    except KeyboardInterrupt:
+        out.print("\nStopped. Nothing is left running.")
+        sys.exit(130)
+
+
+@stack_app.command("up")
+def stack_up(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Start Valkey, PostgreSQL and the concert service, load the data, measure the capacity."""
+    state = local.up(stack_config(load(config).settings), tell)
+    if state.capacity is not None and not state.capacity.ok:
+        fail(f"the capacity could not be calibrated: {state.capacity.reason}", EXIT_PROBLEM)
+
+
+@stack_app.command("status")
+def stack_status(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Say what runs; exit code 0 only when all of it does."""
+    status = local.status(load(config).settings.stack.run_dir)
+    table = Table("process", "pid", "state", "up since", "ports", "CPU %", "memory MB", box=None)
+    for process in status.processes:
+        table.add_row(
+            process.name,
+            str(process.pid),
+            "running" if process.alive else "gone",
+            process.up_since or "-",
+            " ".join(map(str, process.ports)),
+            "-" if process.cpu_percent is None else f"{process.cpu_percent:.0f}",
+            "-" if process.memory_bytes is None else f"{process.memory_bytes / 1e6:.0f}",
+        )
+    out.print(table)
+    out.print(
+        f"stack: {status.condition.value}{f' ({status.reason})' if status.reason else ''}", highlight=False
+    )
+    sys.exit(0 if status.condition is local.Condition.RUNNING else EXIT_PROBLEM)
+
+
+@stack_app.command("logs")
+def stack_logs(
+    name: Annotated[str, typer.Argument(help="concert, concert-output, redis, database or supervisor")],
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1)] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show a log of the stack."""
+    for line in local.logs(load(config).settings.stack.run_dir, name, lines, follow):
+        print(line)  # noqa: T201 - a log goes out as it is
+
+
+@stack_app.command("down")
+def stack_down(
+    purge: Annotated[bool, typer.Option("--purge", help="Remove the loaded data too.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Stop the stack."""
+    local.down(load(config).settings.stack.run_dir, tell, purge=purge)
+
+
+def stack_config(settings: Settings) -> StackConfig:
+    """The stack's own configuration."""
+    return StackConfig(**settings.stack.model_dump())
+
+
+def tell(step: local.Step) -> None:
+    """Print one line of progress."""
+    out.print(f"{step.part:<9} {step.text}", highlight=False, markup=False)
+
+
+if __name__ == "__main__":
+    main()
