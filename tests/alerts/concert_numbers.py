@@ -67,10 +67,13 @@ class ConcertNumbers:
 
     def boxes(self) -> dict[str, float]:
         """The containers."""
-        return {
-            f'container_cpu_usage_seconds_total{{job="containers",name="{name}"}}': busy
-            for name, busy in (("database", 0.95 * self.busy), ("concert", 0.05 * self.busy))
-        }
+        shown = {}
+        for name, busy in (("database", 0.95 * self.busy), ("concert", 0.05 * self.busy)):
+            labels = f'{{job="containers",name="{name}"}}'
+            shown[f"container_cpu_usage_seconds_total{labels}"] = busy
+            shown[f"container_spec_cpu_quota{labels}"] = 100_000.0
+            shown[f"container_spec_cpu_period{labels}"] = 100_000.0
+        return shown
 
     def _requests(self) -> Iterator[tuple[str, float]]:
         for edge, count in self.buckets.items():
