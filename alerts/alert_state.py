@@ -48,7 +48,7 @@ class Condition(StrEnum):
     GONE = "gone"
     """As false, and the series that ``clear_if`` looks at are gone while their target is up."""
     UNKNOWN = "unknown"
-    """A target behind the expression is down or late."""
+    """A target behind the expression has been down or late for more than one evaluation."""
 
 
 class AlertReason(StrEnum):

@@ -84,6 +84,7 @@ class Evaluator:
         self._memory: Remembered | None = None
         self._started: float | None = None
         self._unseen = frozenset[str]()
+        self._down_before = frozenset[str]()
         self._last: float | None = None
         self.rules: tuple[RuleStatus, ...] = self._round.statuses
 
@@ -110,7 +111,17 @@ class Evaluator:
         self._last = at
         self._unseen = down if self._started is None else self._unseen & down
         self._started = at if self._started is None else min(self._started, at)
-        return Moment(at, down, self._unseen, missed, self._started, self._asker, self._topology)
+        down_before, self._down_before = self._down_before, down
+        return Moment(
+            at=at,
+            down=down,
+            down_before=down_before,
+            unseen=self._unseen,
+            missed=missed,
+            started=self._started,
+            asker=self._asker,
+            topology=self._topology,
+        )
 
     def _evaluated(self, moment: Moment) -> Evaluation:
         memory = self._memory or self._recalled()

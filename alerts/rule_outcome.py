@@ -63,12 +63,15 @@ class Moment:
         at: Unix seconds.
         down: origins that are down or late.
         missed: seconds since the last evaluation in which there should have been others.
-        unseen: those of them that were down ever since the process started: it cannot know their series.
+        down_before: origins that were so in the round before, too. One late look holds an alert as it is;
+            only the second one makes it unknown, or each hiccup of a busy host would be told twice.
+        unseen: those that were down ever since the process started: it cannot know their series.
         started: time of the first evaluation since the process started.
     """
 
     at: float
     down: frozenset[str]
+    down_before: frozenset[str]
     unseen: frozenset[str]
     missed: float
     started: float
@@ -148,8 +151,10 @@ class _Asking:
 
     def condition(self, alert: Alert | None, labels: Labels, is_true: bool) -> Condition | None:
         """What is to be judged, None for nothing: the alert stays as it is."""
-        if self._is_uncertain(alert, labels):
-            return None if alert is None else Condition.UNKNOWN
+        uncertain = self._uncertain(alert, labels)
+        if uncertain:
+            lasts = alert is not None and uncertain & self.moment.down_before
+            return Condition.UNKNOWN if lasts else None
         if is_true:
             return Condition.TRUE
         if alert is None or self._is_too_early(alert):
@@ -165,13 +170,13 @@ class _Asking:
         """Since a restart too little was collected to tell that an older alert's condition is over."""
         return self._is_from_before(alert) and self.moment.at - self.moment.started < self.rule.window
 
-    def _is_uncertain(self, alert: Alert | None, labels: Labels) -> bool:
-        """An alert of one target depends on that target alone, any other on all that the rule looks at."""
+    def _uncertain(self, alert: Alert | None, labels: Labels) -> frozenset[str]:
+        """The origins that are down behind an alert: its own target's, or any that the rule looks at."""
         if not self.moment.down or not self.rule.may_be_unknown:
-            return False
+            return frozenset()
         stale = self._stale | self.moment.unseen if self._is_from_before(alert) else self._stale
         job = label(labels, "job")
-        return job in stale if job else bool(stale)
+        return stale & {job} if job else stale
 
     def _clearing(self, alert: Alert) -> Condition:
         if _any_agrees(self._cleared, alert):

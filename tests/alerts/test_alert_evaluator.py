@@ -98,6 +98,16 @@ def test_a_target_that_is_late_starts_no_alert(rig: MakeRig) -> None:
     assert up.states() == {"Any": "firing"}
 
 
+def test_one_late_look_holds_an_alert_as_it_is_and_is_not_told(rig: MakeRig) -> None:
+    up = rig(POOL)
+    exhausted(up)
+    up.rounds(3)
+    up.round(down=["concert"])
+    up.rounds(3)
+    assert up.states() == {"Pool": "firing"}
+    assert "alert_unknown" not in up.kinds()
+
+
 def test_another_target_that_is_down_does_not_matter(rig: MakeRig) -> None:
     up = rig(POOL)
     exhausted(up)
@@ -112,7 +122,7 @@ def test_of_two_instances_only_the_one_that_is_down_becomes_unknown(rig: MakeRig
     up.says("one", {'load{job="one"}': 2.0})
     up.says("two", {'load{job="two"}': 2.0})
     up.round()
-    up.round(down=["one"])
+    up.rounds(2, down=["one"])
     assert {dict(alert.labels)["job"]: alert.state.value for alert in up.active()} == {
         "one": "unknown",
         "two": "firing",

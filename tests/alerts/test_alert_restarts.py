@@ -60,7 +60,7 @@ def test_an_alert_that_was_unknown_at_the_kill_is_still_unknown(rig: MakeRig) ->
     up = rig(RULES)
     surge(up)
     up.rounds(4)
-    up.round(down=["concert"])
+    up.rounds(2, down=["concert"])
     up.restart()
     up.rounds(3, down=["concert"])
     assert {alert.state for alert in up.active()} == {AlertState.UNKNOWN}
