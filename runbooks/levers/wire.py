@@ -89,6 +89,8 @@ class Wire:
 
     def _connect(self, deadline: float) -> "_Kept":
         plain: socket.socket = socket.create_connection((self._host, self._port), timeout=self._timeout)
+        # Headers and body leave as two writes; without this the second waits for the first one's receipt.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is not None:
             plain = self._tls.wrap_socket(plain, server_hostname=self._host)
         watched = _DeadlineSocket(plain, deadline)

@@ -196,7 +196,12 @@ def scene(folder: Path, mode: RunbookMode = RunbookMode.AUTO, **lever_changes: o
         levers = (
             lever_settings(url, **lever_changes),
             lever_settings(
-                spare_url, name="admission_rate", title="Admission per 10 s", minimum=1, maximum=100, baseline=100
+                spare_url,
+                name="admission_rate",
+                title="Admission per 10 s",
+                minimum=1,
+                maximum=100,
+                baseline=100,
             ),
         )
         made = Scene(
