@@ -3,8 +3,21 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sqlalchemy import Boolean, Column, Connection, Float, Integer, RowMapping, String, Table, Text, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    bindparam,
+    select,
+)
 
 import database
 from alerts.alert_state import Alert, AlertState
@@ -46,20 +59,27 @@ def for_incident(connection: Connection, incident_id: int) -> Sequence[Alert]:
     return [_alert(found) for found in connection.execute(query).mappings()]
 
 
-def add(tx: Connection, alert: Alert) -> int:
-    """Store a new episode and return its id."""
-    result = tx.execute(alerts.insert().values(**_columns(alert)).returning(alerts.c.id))
-    return int(result.scalar_one())
+def add_all(tx: Connection, new: Sequence[Alert]) -> Sequence[Alert]:
+    """Store new episodes, as one statement, and return them with their ids."""
+    if not new:
+        return []
+    statement = alerts.insert().returning(alerts.c.id, sort_by_parameter_order=True)
+    ids = tx.execute(statement, [_columns(alert) for alert in new]).scalars()
+    return [replace(alert, id=alert_id) for alert, alert_id in zip(new, ids, strict=True)]
 
 
-def change(tx: Connection, alert: Alert) -> None:
-    """Store the present values of an episode, by its id."""
-    tx.execute(alerts.update().where(alerts.c.id == alert.id).values(**_columns(alert)))
+def change_all(tx: Connection, changed: Sequence[Alert]) -> None:
+    """Store the present values of episodes, by their ids."""
+    if changed:
+        statement = alerts.update().where(alerts.c.id == bindparam("key"))
+        tx.execute(statement, [{**_columns(alert), "key": alert.id} for alert in changed])
 
 
-def remove(tx: Connection, alert_id: int) -> None:
-    """Forget an episode that never fired."""
-    tx.execute(alerts.delete().where(alerts.c.id == alert_id))
+def remove_all(tx: Connection, ended: Sequence[Alert]) -> None:
+    """Forget episodes that never fired."""
+    if ended:
+        statement = alerts.delete().where(alerts.c.id == bindparam("key"))
+        tx.execute(statement, [{"key": alert.id} for alert in ended])
 
 
 def _columns(alert: Alert) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What one evaluation changes in SQL, written as one: alerts, incidents, failing rules and timeline rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
@@ -67,16 +67,15 @@ def store(tx: Connection, changes: Changes, now: float) -> Stored:
     ids = {incident_id: incident.id for incident_id, incident in opened.items()}
     for incident in changes.incidents:
         incident_store.change(tx, incident)
-    alerts = tuple(
-        _store_alert(tx, replace(alert, incident_id=_real(alert.incident_id, ids)))
-        for alert in changes.alerts
+    alerts = _store_alerts(
+        tx, [replace(alert, incident_id=_real(alert.incident_id, ids)) for alert in changes.alerts]
     )
     for rule_key, error in changes.failed.items():
         rule_health_store.fails(tx, rule_key, error, now)
     for rule_key in changes.works:
         rule_health_store.works(tx, rule_key)
-    for row in changes.rows:
-        timeline_store.append(tx, replace(row, incident_id=_real(row.incident_id, ids)))
+    rows = [replace(row, incident_id=_real(row.incident_id, ids)) for row in changes.rows]
+    timeline_store.append_all(tx, rows)
     return Stored(alerts, (*opened.values(), *changes.incidents))
 
 
@@ -101,14 +100,13 @@ def after(before: Remembered, changes: Changes, stored: Stored) -> Remembered:
     )
 
 
-def _store_alert(tx: Connection, alert: Alert) -> Alert:
-    if alert.state is AlertState.INACTIVE and alert.fired_at is None:
-        alert_store.remove(tx, alert.id)
-    elif alert.id:
-        alert_store.change(tx, alert)
-    else:
-        return replace(alert, id=alert_store.add(tx, alert))
-    return alert
+def _store_alerts(tx: Connection, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+    forgotten = [alert for alert in alerts if alert.state is AlertState.INACTIVE and alert.fired_at is None]
+    kept = [alert for alert in alerts if alert.state is not AlertState.INACTIVE or alert.fired_at is not None]
+    changed = [alert for alert in kept if alert.id]
+    alert_store.remove_all(tx, forgotten)
+    alert_store.change_all(tx, changed)
+    return (*forgotten, *changed, *alert_store.add_all(tx, [alert for alert in kept if not alert.id]))
 
 
 def _real(incident_id: int | None, ids: Mapping[int, int]) -> int | None:

@@ -26,21 +26,13 @@ timeline = Table(
 
 def append(tx: Connection, row: NewTimelineRow) -> int:
     """Write one row inside the caller's transaction and return its id."""
-    result = tx.execute(
-        timeline.insert()
-        .values(
-            at=row.at,
-            incident_id=row.incident_id,
-            kind=row.kind.value,
-            reason=row.reason,
-            text=row.text,
-            actor=row.actor,
-            run_key=row.run_key,
-            details=json.dumps(row.details, ensure_ascii=False),
-        )
-        .returning(timeline.c.id)
-    )
-    return int(result.scalar_one())
+    return int(tx.execute(timeline.insert().returning(timeline.c.id), _columns(row)).scalar_one())
+
+
+def append_all(tx: Connection, rows: Sequence[NewTimelineRow]) -> None:
+    """Write rows in order, as one statement: thousands of alerts may change at once."""
+    if rows:
+        tx.execute(timeline.insert(), [_columns(row) for row in rows])
 
 
 def since(
@@ -57,6 +49,19 @@ def latest(connection: Connection, limit: int = 50) -> Sequence[TimelineRow]:
     """The newest rows, newest first."""
     query = select(timeline).order_by(timeline.c.id.desc()).limit(limit)
     return [_row(found) for found in connection.execute(query).mappings()]
+
+
+def _columns(row: NewTimelineRow) -> dict[str, object]:
+    return {
+        "at": row.at,
+        "incident_id": row.incident_id,
+        "kind": row.kind.value,
+        "reason": row.reason,
+        "text": row.text,
+        "actor": row.actor,
+        "run_key": row.run_key,
+        "details": json.dumps(row.details, ensure_ascii=False),
+    }
 
 
 def _row(found: RowMapping) -> TimelineRow:
