@@ -184,7 +184,7 @@ class HttpFetcher:
                 self._context = trusting_context(self._ca_file)
             except OSError as error:
                 text = f"ca_file {self._ca_file} cannot be used: {error.strerror or error}"
-                raise ScrapeError(ErrorKind.TLS, text) from error
+                raise ScrapeError(ErrorKind.INTERNAL, text) from error
         return self._context
 
     def _exchange(self, connection: _Connection, url: SplitResult, headers: Mapping[str, str]) -> HttpAnswer:

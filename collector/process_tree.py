@@ -86,19 +86,20 @@ def read_all(proc: Path) -> dict[int, ProcessStat]:
 def read_one(proc: Path, pid: int) -> ProcessStat | None:
     """One process, None when it has just gone."""
     try:
-        text = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        with open(f"{proc}/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - half the cost of a Path
+            text = file.read()
     except OSError:
         return None
     return parse_stat(pid, text)
 
 
-def parse_stat(pid: int, text: str) -> ProcessStat:
-    """/proc/<pid>/stat (proc(5)); the program's name may hold blanks and brackets."""
-    fields = text[text.rindex(")") + 2 :].split()
+def parse_stat(pid: int, text: bytes) -> ProcessStat:
+    """/proc/<pid>/stat (proc(5)); the program's name may hold blanks, brackets and any bytes."""
+    fields = text[text.rindex(b")") + 2 :].split()
     return ProcessStat(
         key=(pid, int(fields[19])),
         parent=int(fields[1]),
-        zombie=fields[0] in "ZX",
+        zombie=fields[0] in b"ZX",
         own=(int(fields[11]) + int(fields[12])) / TICKS,
         reaped=(int(fields[13]) + int(fields[14])) / TICKS,
         threads=int(fields[17]),
