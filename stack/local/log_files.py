@@ -1,5 +1,6 @@
 """Reading the stack's logs: the last lines, and what is added from then on."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,17 +46,26 @@ def last_lines(path: Path, count: int) -> list[str]:
 
 
 def _follow(path: Path, lines: int) -> Iterator[str]:
-    yield from last_lines(path, lines)
-    position = path.stat().st_size
+    with path.open(encoding="utf-8", errors="replace") as file:
+        # What is written between these two lines is shown twice rather than never.
+        file.seek(0, os.SEEK_END)
+        yield from last_lines(path, lines)
+        yield from _lines_until_replaced(file, path)
     while True:
-        # A new start puts a new file in the log's place.
-        position = min(position, path.stat().st_size) if path.exists() else 0
         if path.exists():
             with path.open(encoding="utf-8", errors="replace") as file:
-                file.seek(position)
-                yield from _whole_lines(file)
-                position = file.tell()
+                yield from _lines_until_replaced(file, path)
         time.sleep(_LOOK_EVERY)
+
+
+def _lines_until_replaced(file: TextIO, path: Path) -> Iterator[str]:
+    """Lines as they come, until a new start has put a new file in the log's place."""
+    inode = os.fstat(file.fileno()).st_ino
+    replaced = False
+    while not replaced:
+        replaced = path.exists() and path.stat().st_ino != inode
+        yield from _whole_lines(file)
+        time.sleep(0 if replaced else _LOOK_EVERY)
 
 
 def _whole_lines(file: TextIO) -> Iterator[str]:
