@@ -11,9 +11,10 @@ from pathlib import Path
 from stack.load.steady_clock import steady
 from stack.service import config as configuration
 from stack.service.config import ConfigError, ServiceConfig
+from stack.service.connections import StartError
 from stack.service.listener import PortInUseError
 from stack.service.log_file import logger, open_log
-from stack.service.service import ConcertService, StartError
+from stack.service.service import ConcertService
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Tokens whose request is being served right now, waiting for a thread or for a connection included."""
+"""Tokens that speak: their request is being served right now, or was a moment ago."""
 
 import threading
 from collections import Counter
@@ -7,15 +7,19 @@ from contextlib import contextmanager
 
 
 class Presence:
-    """A user whose request hangs for half a minute is not silent: the queue asks here who is with us."""
+    """Any request with a token is a sign of life, for as long as it is being served too.
+
+    A user whose request hangs for half a minute is not silent: the queue asks here who was heard.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
+        self._spoke: set[str] = set()
 
     @contextmanager
     def of(self, token: str | None) -> Iterator[None]:
-        """Count a request of ``token`` for as long as the block runs."""
+        """Count a request of ``token``, waiting for a thread or a connection included."""
         if token is None:
             yield
             return
@@ -25,11 +29,14 @@ class Presence:
             yield
         finally:
             with self._lock:
+                self._spoke.add(token)
                 self._requests[token] -= 1
                 if not self._requests[token]:
                     del self._requests[token]
 
-    def tokens(self) -> tuple[str, ...]:
-        """Everybody present."""
+    def heard(self) -> tuple[str, ...]:
+        """Everybody present, and everybody whose request ended since the last call."""
         with self._lock:
-            return tuple(self._requests)
+            heard = (*self._requests, *(self._spoke - self._requests.keys()))
+            self._spoke.clear()
+        return heard

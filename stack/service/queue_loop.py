@@ -96,10 +96,7 @@ class QueueLoop:
         try:
             self._tend(now)
         except RedisError as error:
-            self._crowd = None
             self._outage.failed(error)
-        else:
-            self._outage.answered()
 
     def _run(self) -> None:
         while not self._stopping:
@@ -113,14 +110,16 @@ class QueueLoop:
 
     def _line_waits(self) -> bool:
         pool, crowd = self._pool_reading(), self.crowd
-        if pool.waiting > 0:
-            return True
-        cap_binds = (
-            crowd is not None and crowd.waiting > 0 and crowd.active >= self._board.active_users.number
-        )
+        if pool.waiting > 0 or crowd is None:
+            return True  # an unknown crowd may be a large one
+        cap_binds = crowd.waiting > 0 and crowd.active >= self._board.active_users.number
         return cap_binds and pool.active >= pool.maximum
 
     def _tend(self, now: float) -> None:
+        # A question first: a frozen Valkey would carry out a sweep when it wakes, and drop everybody who
+        # could not be heard meanwhile.
+        self._queue.crowd()
+        self._outage.answered()
         if now - self._swept_at >= SWEEP_SECONDS:
             self._sweep(now)
         cap = self._board.active_users.number
@@ -141,7 +140,7 @@ class QueueLoop:
         logger().info("Put %d active users back at the head of the queue (cap %d)", moved, cap)
 
     def _sweep(self, now: float) -> None:
-        self._queue.touch(self._presence.tokens(), now)
+        self._queue.touch(self._presence.heard(), now)
         self._swept_at = now
         if not may_sweep(self._outage.reachable_since, now, self._silence):
             return

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stack.service.log_file import logger
@@ -18,7 +18,9 @@ def outage_text(error: RedisError) -> str:
         return f"Redis command timed out ({error})"
     if isinstance(error, RedisConnectionError):
         return f"Unable to send PING command ({error})"
-    return f"Redis command failed ({error})"
+    # redis-py takes the first word off, and it is the one that people search for.
+    word = "OOM " if isinstance(error, OutOfMemoryError) else ""
+    return f"Redis command failed ({word}{error})"
 
 
 class RedisOutage:
@@ -42,9 +44,13 @@ class RedisOutage:
         """Note a failed command; written at once, then at most every `REPEAT_SECONDS`."""
         now = self._clock()
         text = outage_text(error)
+        away = isinstance(error, RedisConnectionError | RedisTimeoutError)
+        if not away:
+            self.answered()  # with a refusal, such as of writes while its memory is full
         with self._lock:
-            self.error = text
-            self._down_since = now if self._down_since is None else self._down_since
+            if away:
+                self.error = text
+                self._down_since = now if self._down_since is None else self._down_since
             tell = now - self._told_at >= REPEAT_SECONDS
             self._told_at = now if tell else self._told_at
         if tell:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.exc import DBAPIError
@@ -44,12 +45,19 @@ POOL_TIMEOUT = "SQLTransientConnectionException"
 NOT_PERMITTED = "CallNotPermittedException"
 REDIS_TIMEOUT = "RedisCommandTimeoutException"
 REDIS_AWAY = "RedisConnectionFailureException"
+REDIS_REFUSED = "RedisSystemException"
 DATABASE_AWAY = "DataAccessResourceFailureException"
 
 
 def unavailable(exception: str) -> Reply:
     """503 with the one message users know."""
     return Reply(503, {"message": TRY_AGAIN}, exception)
+
+
+def _redis_exception(error: RedisError) -> str:
+    if isinstance(error, RedisTimeoutError):
+        return REDIS_TIMEOUT
+    return REDIS_AWAY if isinstance(error, RedisConnectionError) else REDIS_REFUSED
 
 
 class Failures:
@@ -76,8 +84,7 @@ class Failures:
                 return unavailable(NOT_PERMITTED)
             case RedisError():
                 self._outage.failed(error)
-                timed_out = isinstance(error, RedisTimeoutError)
-                return unavailable(REDIS_TIMEOUT if timed_out else REDIS_AWAY)
+                return unavailable(_redis_exception(error))
             case DBAPIError():
                 logger().error("Database call failed: %s", error.orig)
                 return unavailable(DATABASE_AWAY)

@@ -1,29 +1,25 @@
 """One concert service, wired: the parts, the two listeners, the order of starting and stopping."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
 
 import anyio
-import psycopg
-from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
-from sqlalchemy import create_engine, make_url
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DBAPIError
+from starlette.types import ASGIApp
 
 from stack.service.actuator import Actuator
 from stack.service.breaker import BreakerRules, BreakerState
 from stack.service.breaker_guard import BreakerGuard
 from stack.service.concerts_cache import ConcertsCache
 from stack.service.config import Profile, ServiceConfig
+from stack.service.connections import (
+    database_connection,
+    loop_redis,
+    pooled_engine,
+    thread_redis,
+    wait_for_servers,
+)
 from stack.service.health import ComponentHealth, DatabaseProbe
 from stack.service.http_meters import HttpMeters
 from stack.service.journey import Journey
@@ -50,13 +46,9 @@ BASELINE_STATES = {
 """The original had no breaker, so ``published`` only records."""
 
 REQUEST_THREAD_NAME = "AnyIO worker thread"
-SPARE_REDIS_CONNECTIONS = 16
 STOP_SECONDS = 1.5
-START_PAUSE_SECONDS = 0.3
 
-
-class StartError(Exception):
-    """Valkey or the database cannot be reached; ``str()`` says which, where and why."""
+Clock = Callable[[], float]
 
 
 class ConcertService:
@@ -70,88 +62,27 @@ class ConcertService:
         PortInUseError: a port is taken.
     """
 
-    def __init__(self, config: ServiceConfig, clock: Callable[[], float]) -> None:
+    def __init__(self, config: ServiceConfig, clock: Clock) -> None:
         self._config = config
+        self._clock = clock
         self._ended = threading.Event()
         with ExitStack() as bound:
-            sockets = [
-                bound.enter_context(bind(config.host, port, key))
-                for port, key in (
-                    (config.service_port, "servicePort"),
-                    (config.management_port, "managementPort"),
-                )
-            ]
+            public = bound.enter_context(bind(config.host, config.service_port, "servicePort"))
+            management = bound.enter_context(bind(config.host, config.management_port, "managementPort"))
             bound.pop_all()
-        self._redis = _redis(config)
-        self._pool, self._engine = _database(config)
-        self._wire(sockets, clock)
-
-    def _wire(self, sockets: list[socket.socket], clock: Callable[[], float]) -> None:
-        config = self._config
-        state = BASELINE_STATES[config.profile]
-        guard = BreakerGuard(BREAKER_NAME, BREAKER_RULES, state)
-        board = _board(config, self._pool, guard, version=int(clock()))
-        outage, presence = RedisOutage(clock), Presence()
-        queue = Queue(self._redis)
-        cache = ConcertsCache(self._redis, whole_list=config.profile is Profile.PUBLISHED)
-        http_meters = HttpMeters(time.monotonic, EXPECTED)
-        threads = anyio.CapacityLimiter(config.request_threads)
-        self._loop = QueueLoop(
-            queue=queue,
-            board=board,
-            pool_reading=self._pool.reading,
-            presence=presence,
-            outage=outage,
-            silence=config.silence_seconds,
-            clock=clock,
-        )
-        self._probe = DatabaseProbe(lambda: psycopg.connect(**_connect_options(config)), clock)
-        public = PublicApi(
-            desk=QueueDesk(ScriptBatch(_async_redis(config)), config.waiting_limit),
-            journey=Journey(self._engine, guard, queue, cache, clock),
-            presence=presence,
-            threads=threads,
-            failures=Failures(outage),
-            http_meters=http_meters,
-            queue_meters=self._loop.meters,
-            stopwatch=time.monotonic,
-            clock=clock,
-        )
-        self._public = Listener("http", public.app(), sockets[0], self._ended.set)
-
-        def thread_reading() -> ThreadReading:
-            alive = sum(thread.name.startswith(REQUEST_THREAD_NAME) for thread in threading.enumerate())
-            busy = int(threads.borrowed_tokens)
-            return ThreadReading(busy, alive, config.request_threads, self._public.connections)
-
-        def health() -> tuple[ComponentHealth, ...]:
-            return (
-                ComponentHealth("db", self._probe.trouble(), {"database": "PostgreSQL"}),
-                ComponentHealth("redis", outage.error, {"port": str(config.valkey_port)}),
-                ComponentHealth("queue", None if self._loop.alive else "the scheduler has ended", {}),
-            )
-
-        page = MetricsPage(
-            http_meters=http_meters,
-            pool=self._pool,
-            guard=guard,
-            loop=self._loop,
-            board=board,
-            cache=cache,
-            threads=thread_reading,
-            clock=clock,
-        )
-        actuator = Actuator(
-            page=page,
-            health=health,
-            board=board,
-            loop=self._loop,
-            guard=guard,
-            pool=self._pool,
-            cache=cache,
-            clock=clock,
-        )
-        self._management = Listener("management", actuator.app(), sockets[1], self._ended.set)
+        self._redis = thread_redis(config)
+        self._pool, self._engine = pooled_engine(config)
+        self._guard = BreakerGuard(BREAKER_NAME, BREAKER_RULES, BASELINE_STATES[config.profile])
+        self._board = _board(config, self._pool, self._guard, version=int(clock()))
+        self._outage, self._presence = RedisOutage(clock), Presence()
+        self._queue = Queue(self._redis)
+        self._cache = ConcertsCache(self._redis, whole_list=config.profile is Profile.PUBLISHED)
+        self._http_meters = HttpMeters(time.monotonic, EXPECTED)
+        self._threads = anyio.CapacityLimiter(config.request_threads)
+        self._loop = self._queue_loop()
+        self._probe = DatabaseProbe(lambda: database_connection(config), clock)
+        self._public = Listener("http", self._public_app(), public, self._ended.set)
+        self._management = Listener("management", self._actuator_app(), management, self._ended.set)
 
     def start(self) -> None:
         """Reach Valkey and the database, then open both ports.
@@ -159,20 +90,17 @@ class ConcertService:
         Raises:
             StartError: one of them did not answer within the configured patience.
         """
-        deadline = time.monotonic() + self._config.start_patience_seconds
-        _patiently(deadline, lambda: _check_redis(self._redis, self._config))
-        _patiently(deadline, lambda: _check_database(self._engine, self._config))
-        self._loop.start()
-        self._probe.start()
-        self._management.start()
-        self._public.start()
+        config = self._config
+        wait_for_servers(self._redis, self._engine, config)
+        for part in (self._loop, self._probe, self._management, self._public):
+            part.start()
         logger().info(
             "Concert service started: profile %s, ports %d and %d, %d request threads, pool of %d",
-            self._config.profile,
-            self._config.service_port,
-            self._config.management_port,
-            self._config.request_threads,
-            self._config.pool_size,
+            config.profile,
+            config.service_port,
+            config.management_port,
+            config.request_threads,
+            config.pool_size,
         )
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -187,56 +115,72 @@ class ConcertService:
         """Stop within about `STOP_SECONDS`: who waits for a connection is told at once; queries are left."""
         logger().info("%s - Shutdown initiated...", POOL_NAME)
         deadline = time.monotonic() + STOP_SECONDS
-        self._public.stop()
-        self._management.stop()
-        self._loop.stop()
-        self._probe.stop()
+        for part in (self._public, self._management, self._loop, self._probe):
+            part.stop()
         self._pool.close()
         for listener in (self._public, self._management):
             listener.join(deadline - time.monotonic())
         logger().info("%s - Shutdown completed.", POOL_NAME)
 
+    def _queue_loop(self) -> QueueLoop:
+        return QueueLoop(
+            queue=self._queue,
+            board=self._board,
+            pool_reading=self._pool.reading,
+            presence=self._presence,
+            outage=self._outage,
+            silence=self._config.silence_seconds,
+            clock=self._clock,
+        )
 
-def _redis(config: ServiceConfig) -> Redis:
-    return Redis(
-        host=config.valkey_host,
-        port=config.valkey_port,
-        socket_timeout=config.redis_timeout_seconds,
-        socket_connect_timeout=config.redis_timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
-        max_connections=config.request_threads + SPARE_REDIS_CONNECTIONS,
-    )
+    def _public_app(self) -> ASGIApp:
+        batch = ScriptBatch(loop_redis(self._config))
+        return PublicApi(
+            desk=QueueDesk(batch, self._config.waiting_limit),
+            journey=Journey(self._engine, self._guard, self._queue, self._cache, self._clock),
+            presence=self._presence,
+            threads=self._threads,
+            failures=Failures(self._outage),
+            http_meters=self._http_meters,
+            queue_meters=self._loop.meters,
+            stopwatch=time.monotonic,
+            clock=self._clock,
+        ).app()
 
+    def _actuator_app(self) -> ASGIApp:
+        page = MetricsPage(
+            http_meters=self._http_meters,
+            pool=self._pool,
+            guard=self._guard,
+            loop=self._loop,
+            board=self._board,
+            cache=self._cache,
+            threads=self._thread_reading,
+            clock=self._clock,
+        )
+        return Actuator(
+            page=page,
+            health=self._health,
+            board=self._board,
+            loop=self._loop,
+            guard=self._guard,
+            pool=self._pool,
+            cache=self._cache,
+            clock=self._clock,
+        ).app()
 
-def _async_redis(config: ServiceConfig) -> AsyncRedis:
-    return AsyncRedis(
-        host=config.valkey_host,
-        port=config.valkey_port,
-        socket_timeout=config.redis_timeout_seconds,
-        socket_connect_timeout=config.redis_timeout_seconds,
-        retry=AsyncRetry(NoBackoff(), 0),
-    )
+    def _thread_reading(self) -> ThreadReading:
+        alive = sum(thread.name.startswith(REQUEST_THREAD_NAME) for thread in threading.enumerate())
+        busy = int(self._threads.borrowed_tokens)
+        return ThreadReading(busy, alive, self._config.request_threads, self._public.connections)
 
-
-def _connect_options(config: ServiceConfig) -> dict[str, Any]:
-    url = make_url(config.database_url).set(drivername="postgresql")
-    return {
-        "conninfo": url.render_as_string(hide_password=False),
-        "connect_timeout": config.database_connect_timeout_seconds,
-        "client_encoding": "utf8",
-        "application_name": "concert",
-    }
-
-
-def _database(config: ServiceConfig) -> tuple[FairPool, Engine]:
-    options = _connect_options(config)
-    pool = FairPool(
-        lambda: psycopg.connect(**options),
-        config.pool_size,
-        config.pool_timeout_seconds,
-        pre_ping=True,
-    )
-    return pool, create_engine("postgresql+psycopg://", pool=pool)
+    def _health(self) -> tuple[ComponentHealth, ...]:
+        scheduler = None if self._loop.alive else "the scheduler has ended"
+        return (
+            ComponentHealth("db", self._probe.trouble(), {"database": "PostgreSQL"}),
+            ComponentHealth("redis", self._outage.error, {"port": str(self._config.valkey_port)}),
+            ComponentHealth("queue", scheduler, {}),
+        )
 
 
 def _board(config: ServiceConfig, pool: FairPool, guard: BreakerGuard, version: int) -> LeverBoard:
@@ -261,36 +205,3 @@ def _board(config: ServiceConfig, pool: FairPool, guard: BreakerGuard, version: 
             put_in_force=lambda state: guard.move(BreakerState(str(state))),
         ),
     )
-
-
-def _patiently(deadline: float, check: Callable[[], None]) -> None:
-    while True:
-        try:
-            check()
-        except StartError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(START_PAUSE_SECONDS)
-        else:
-            return
-
-
-def _check_redis(client: Redis, config: ServiceConfig) -> None:
-    try:
-        client.ping()
-    except RedisError as error:
-        raise StartError(
-            f"Valkey at {config.valkey_host}:{config.valkey_port} (valkeyPort) does not answer: {error}"
-        ) from None
-
-
-def _check_database(engine: Engine, config: ServiceConfig) -> None:
-    """Fill the pool, as HikariCP does, so that the first users need not wait for connections to open."""
-    with ExitStack() as opened:
-        try:
-            for _ in range(config.pool_size):
-                opened.enter_context(engine.connect())
-        except DBAPIError as error:
-            where = make_url(config.database_url).render_as_string(hide_password=True)
-            reason = " ".join(str(error.orig).split())
-            raise StartError(f"database at {where} (databaseUrl) cannot be used: {reason}") from None

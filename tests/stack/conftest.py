@@ -9,19 +9,26 @@ from tests.stack.service_rig import Postgres, Service, Valkey
 
 
 @pytest.fixture(scope="session")
-def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    server = Valkey(tmp_path_factory.mktemp("valkey"))
-    server.start()
-    yield server
-    server.stop()
+def lonely_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    yield from _running(Valkey(tmp_path_factory.mktemp("valkey")))
 
 
 @pytest.fixture
-def valkey(shared_valkey: Valkey) -> Valkey:
-    """A Valkey without any key."""
-    with shared_valkey.client() as client:
-        client.flushall()
-    return shared_valkey
+def valkey(lonely_valkey: Valkey) -> Valkey:
+    """A Valkey without any key, and without any service that lasts longer than the test."""
+    lonely_valkey.flush()
+    return lonely_valkey
+
+
+@pytest.fixture(scope="session")
+def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    yield from _running(Valkey(tmp_path_factory.mktemp("shared-valkey")))
+
+
+def _running(server: Valkey) -> Iterator[Valkey]:
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +70,8 @@ def shared_service(
 
 
 @pytest.fixture
-def service(valkey: Valkey, shared_service: Service) -> Service:
+def service(shared_valkey: Valkey, shared_service: Service) -> Service:
     """A concert service as the demo starts it: nobody in its queue, every lever at its baseline."""
+    shared_valkey.flush()
     shared_service.reset_levers()
     return shared_service

@@ -12,7 +12,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from stack.service.queue import Queue
 from tests.stack.service_rig import HOST, Postgres, Service, Valkey, eventually
 
 TRY_AGAIN = "잠시 후 다시 시도해 주세요."
@@ -46,13 +45,6 @@ def running(service: Service) -> Iterator[Service]:
         yield service
     finally:
         service.kill()
-
-
-def inside(service: Service, valkey: Valkey) -> str:
-    token = service.token()
-    with valkey.client() as client:
-        Queue(client).admit(100, 10_000)
-    return token
 
 
 @contextmanager
@@ -90,17 +82,17 @@ def took(act: Callable[[], object]) -> float:
 
 
 def test_with_all_threads_blocked_scrape_lever_and_tokens_still_answer(
-    make_service: Callable[..., Service], valkey: Valkey, postgres: Postgres
+    make_service: Callable[..., Service], postgres: Postgres
 ) -> None:
     service = make_service()
-    token = inside(service, valkey)
+    token = service.inside()
     with postgres.seats_locked(), date_requests(service, token, 230):
         eventually(lambda: service.metrics()[PENDING] == 190)
         assert service.metrics()[BUSY_THREADS] == 200
         active = (
             'http_server_requests_active_seconds_gcount{method="GET",uri="/api/v1/concert/{concertId}/date"}'
         )
-        assert service.metrics()[active] == 230
+        eventually(lambda: service.metrics()[active] == 230)
         for act in (
             lambda: service.manage("GET", "/actuator/prometheus"),
             lambda: service.set_lever("active-users", 8),
@@ -116,10 +108,10 @@ def test_with_all_threads_blocked_scrape_lever_and_tokens_still_answer(
 
 
 def test_requests_beyond_the_threads_are_answered_once_the_threads_come_free(
-    make_service: Callable[..., Service], valkey: Valkey, postgres: Postgres
+    make_service: Callable[..., Service], postgres: Postgres
 ) -> None:
     service = make_service(requestThreads=12, poolSize=4)
-    token = inside(service, valkey)
+    token = service.inside()
     with ExitStack() as stack:
         with postgres.seats_locked():
             sockets = stack.enter_context(date_requests(service, token, 40))
@@ -129,22 +121,22 @@ def test_requests_beyond_the_threads_are_answered_once_the_threads_come_free(
 
 
 def test_a_user_waiting_for_an_answer_keeps_the_slot(
-    make_service: Callable[..., Service], valkey: Valkey, postgres: Postgres
+    make_service: Callable[..., Service], postgres: Postgres
 ) -> None:
     service = make_service(silenceSeconds=1)
-    waits, silent = inside(service, valkey), inside(service, valkey)
+    waits, silent = service.inside(), service.inside()
     with postgres.seats_locked(), date_requests(service, waits, 1):
         eventually(lambda: service.metrics()["queue_silent_total"] == 1)
         time.sleep(1.5)
-        assert service.metrics()["queue_active"] == 1
+        eventually(lambda: service.metrics()["queue_active"] == 1)
     assert service.ask("GET", DATE, token=silent).status == 404
 
 
 def test_a_pool_timeout_is_a_503_and_hikaricps_line_in_the_log(
-    make_service: Callable[..., Service], valkey: Valkey, postgres: Postgres
+    make_service: Callable[..., Service], postgres: Postgres
 ) -> None:
     service = make_service(poolSize=1, poolTimeoutSeconds=0.3)
-    token = inside(service, valkey)
+    token = service.inside()
     with postgres.seats_locked(), date_requests(service, token, 1):
         eventually(lambda: service.metrics()['hikaricp_connections_active{pool="HikariPool-1"}'] == 1)
         refused = service.ask("GET", DATE, token=token)
@@ -159,10 +151,10 @@ def test_a_pool_timeout_is_a_503_and_hikaricps_line_in_the_log(
 
 
 def test_a_stop_takes_less_than_two_seconds_even_with_every_thread_blocked(
-    make_service: Callable[..., Service], valkey: Valkey, postgres: Postgres
+    make_service: Callable[..., Service], postgres: Postgres
 ) -> None:
     service = make_service()
-    token = inside(service, valkey)
+    token = service.inside()
     with postgres.seats_locked(), date_requests(service, token, 230):
         eventually(lambda: service.metrics()[BUSY_THREADS] == 200)
         assert service.process is not None
@@ -176,7 +168,7 @@ def test_a_stop_takes_less_than_two_seconds_even_with_every_thread_blocked(
 
 def test_valkey_gone_and_back(own_valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:
     with running(Service(tmp_path, own_valkey.port, postgres.url)) as service:
-        token = inside(service, own_valkey)
+        token = service.inside()
         own_valkey.stop()
         for method, path in (
             ("POST", "/api/v1/user/1/queue/token/issue"),
@@ -203,7 +195,7 @@ def test_valkey_hanging_is_a_timeout_and_nobody_is_swept_for_it(
 ) -> None:
     settings = {"redisTimeoutSeconds": 0.3, "silenceSeconds": 1}
     with running(Service(tmp_path, own_valkey.port, postgres.url, **settings)) as service:
-        token = inside(service, own_valkey)
+        token = service.inside()
         with own_valkey.frozen():
             refused = service.ask("GET", "/api/v1/user/queue/token/query", token=token)
             assert (refused.status, refused.json) == (503, {"message": TRY_AGAIN})
@@ -222,13 +214,13 @@ def test_a_restarted_valkey_needs_no_restart_of_the_service(
         own_valkey.stop()
         own_valkey.start()
         eventually(lambda: service.ask("POST", "/api/v1/user/1/queue/token/issue").status == 200)
-        token = inside(service, own_valkey)
+        token = service.inside()
         assert service.ask("GET", DATE, token=token).status == 200
 
 
 def test_the_database_gone_and_back(valkey: Valkey, own_postgres: Postgres, tmp_path: Path) -> None:
     with running(Service(tmp_path, valkey.port, own_postgres.url)) as service:
-        token = inside(service, valkey)
+        token = service.inside()
         assert service.ask("GET", DATE, token=token).status == 200
         own_postgres.stop()
         with date_requests(service, token, 40) as sockets:
@@ -246,7 +238,7 @@ def test_a_database_that_dies_under_a_full_pool_frees_everybody(
     valkey: Valkey, own_postgres: Postgres, tmp_path: Path
 ) -> None:
     with running(Service(tmp_path, valkey.port, own_postgres.url)) as service:
-        token = inside(service, valkey)
+        token = service.inside()
         with ExitStack() as stack:
             # The lock's own connection dies with the rest.
             with suppress(psycopg.OperationalError), own_postgres.seats_locked():
@@ -263,7 +255,7 @@ def test_improved_opens_its_breaker_when_the_database_fails(
     valkey: Valkey, own_postgres: Postgres, tmp_path: Path
 ) -> None:
     with running(Service(tmp_path, valkey.port, own_postgres.url, profile="improved")) as service:
-        token = inside(service, valkey)
+        token = service.inside()
         own_postgres.stop()
         with date_requests(service, token, 30) as sockets:
             assert len(answers(sockets, 10)) == 30

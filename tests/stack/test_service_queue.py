@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError
 
 from stack.service.lever_board import HeldLever, LeverBoard
 from stack.service.levers import Change, Lever, Release
@@ -15,7 +17,7 @@ from stack.service.presence import Presence
 from stack.service.queue import Queue, QueueDesk, Standing
 from stack.service.queue_loop import QueueLoop
 from stack.service.queue_rules import Crowd
-from stack.service.redis_outage import RedisOutage
+from stack.service.redis_outage import RedisOutage, outage_text
 from stack.service.script_batch import ScriptBatch
 from tests.stack.service_rig import HOST, Valkey
 
@@ -207,6 +209,24 @@ def test_a_request_that_is_still_being_served_is_a_sign_of_life(house: House) ->
     assert house.queue.look("hangs", house.now).standing is Standing.UNKNOWN
 
 
+def test_any_finished_request_is_a_sign_of_life_too(house: House) -> None:
+    house.issue("reads the list")
+    house.tick()
+    for _ in range(30):
+        with house.presence.of("reads the list"):
+            pass
+        house.tick(1.0)
+    assert house.numbers("reads the list") == [0]
+
+
+def test_a_request_with_an_unknown_token_leaves_nothing_behind(house: House) -> None:
+    with house.presence.of("made up"):
+        house.tick(1.0)
+    house.tick(1.0)
+    assert house.client.keys() == []
+    assert house.presence.heard() == ()
+
+
 def test_a_dropped_token_leaves_nothing_behind(house: House) -> None:
     house.issue("a", "b")
     house.tick()
@@ -268,6 +288,34 @@ def test_the_ramp_pauses_while_the_cap_binds_with_the_pool_full(house: House) ->
     house.pool = IDLE
     house.tick(0.25)
     assert house.board.active_users.number == 4
+
+
+def test_the_ramp_pauses_while_nobody_knows_the_queue(house: House) -> None:
+    house.cap(4)
+    house.tick()
+    version = house.board.active_users.reading().version
+    house.board.active_users.release(Release("showcall", version), house.now)
+    house.outage.failed(RedisConnectionError("Connection refused"))
+    assert house.loop.crowd is None
+    house.tick(0.25)
+    assert house.board.active_users.number == 4
+    house.tick(0.25)
+    assert house.board.active_users.number == 8
+
+
+def test_a_valkey_out_of_memory_refuses_newcomers_and_is_not_called_away(house: House) -> None:
+    house.issue("a")
+    house.client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(OutOfMemoryError) as refused:
+            house.issue("b")
+        assert outage_text(refused.value).startswith("Redis command failed (OOM command not allowed")
+        house.outage.failed(refused.value)
+        house.tick(1.0)
+        assert house.outage.error is None
+        assert house.loop.crowd is not None
+    finally:
+        house.client.config_set("maxmemory", "0")
 
 
 def test_an_expired_lease_ramps_back_without_anybody_asking(house: House) -> None:
