@@ -7,7 +7,9 @@ from sqlalchemy import Column, Connection, Float, Integer, RowMapping, String, T
 
 import database
 from alerts.held_lease import HeldLease
+from runbooks import lever_store
 from runbooks.lease import Lease, LeasePhase
+from runbooks.lever_store import KnownLever
 
 leases = Table(
     "leases",
@@ -80,9 +82,12 @@ class LeasesInDatabase:
         self._database = db
 
     def held(self) -> tuple[HeldLease, ...]:
-        """Every held lease as the incidents see it."""
+        """Every lever away from its baseline: those we hold, and those that somebody else moved."""
         with self._database.reading() as connection:
-            return tuple(_for_incidents(lease) for lease in held(connection))
+            ours, known = held(connection), lever_store.readings(connection)
+        leased = {lease.lever for lease in ours}
+        moved = (_moved(lever) for lever in known if lever.lever not in leased)
+        return (*map(_for_incidents, ours), *(lease for lease in moved if lease is not None))
 
 
 def _for_incidents(lease: Lease) -> HeldLease:
@@ -94,6 +99,20 @@ def _for_incidents(lease: Lease) -> HeldLease:
         baseline=lease.baseline,
         unit=lease.unit,
         since=lease.since,
+    )
+
+
+def _moved(known: KnownLever) -> HeldLease | None:
+    if known.reading is None or known.away_since is None:
+        return None
+    return HeldLease(
+        lever=known.lever,
+        component=known.component,
+        incident_id=None,
+        value=known.reading.value,
+        baseline=known.baseline,
+        unit=known.unit,
+        since=known.away_since,
     )
 
 

@@ -27,6 +27,7 @@ lever_readings = Table(
     Column("read_at", Float),
     Column("asked_at", Float, nullable=False),
     Column("error", Text),
+    Column("away_since", Float),
 )
 
 
@@ -39,6 +40,7 @@ class KnownLever:
         reading: the last clear answer, None when there was never one.
         asked_at: when it was last asked (Unix seconds).
         error: why the last question had no clear answer, None when it had one.
+        away_since: since when it was seen away from its baseline, None while it is there.
     """
 
     lever: str
@@ -49,6 +51,7 @@ class KnownLever:
     reading: LeverReading | None
     asked_at: float
     error: str | None
+    away_since: float | None = None
 
     @property
     def at_baseline(self) -> bool | None:
@@ -89,6 +92,7 @@ def _columns(known: KnownLever) -> dict[str, object]:
         "read_at": reading.at if reading else None,
         "asked_at": known.asked_at,
         "error": known.error,
+        "away_since": known.away_since,
     }
 
 
@@ -102,6 +106,7 @@ def _known(found: RowMapping) -> KnownLever:
         reading=_reading(found),
         asked_at=found["asked_at"],
         error=found["error"],
+        away_since=found["away_since"],
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from alerts import timeline_store
 from alerts.timeline import NewTimelineRow, TimelineKind
 from runbooks import laws, lever_store, run_changes, run_memory, run_store
-from runbooks.lever import OWNER, Lever, LeverLease, LeverReading, ReadResult, worded
+from runbooks.lever import OWNER, Lever, LeverLease, LeverReading, LeverValue, ReadResult, worded
 from runbooks.lever_readings import LeverReadings
 from runbooks.lever_store import KnownLever
 from runbooks.parts import Parts, baseline_of
@@ -27,6 +27,11 @@ class LeverWatch:
     parts: Parts
     published: dict[str, KnownLever] = field(default_factory=dict)
     shown: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def remember(self) -> None:
+        """What a Showcall before us published."""
+        with self.parts.database.reading() as connection:
+            self.published = {known.lever: known for known in lever_store.readings(connection)}
 
     def look(self, readings: LeverReadings, tick: Tick) -> None:
         """Every lever once."""
@@ -90,19 +95,30 @@ def _resting(before: KnownLever | None, now: float) -> bool:
     return before is not None and before.error is not None and now < before.asked_at + ASK_AGAIN
 
 
-def _known(lever: Lever, reading: ReadResult, before: KnownLever | None, now: float) -> KnownLever:
+def _known(lever: Lever, answer: ReadResult, before: KnownLever | None, now: float) -> KnownLever:
     settings = lever.settings
-    clear = isinstance(reading, LeverReading)
+    reading = answer if isinstance(answer, LeverReading) else (before.reading if before else None)
+    baseline = settings.baseline if reading is None else baseline_of(lever, reading)
     return KnownLever(
         lever=settings.name,
         title=settings.title,
         component=settings.component,
         unit=settings.unit,
-        baseline=baseline_of(lever, reading) if isinstance(reading, LeverReading) else settings.baseline,
-        reading=reading if isinstance(reading, LeverReading) else (before.reading if before else None),
+        baseline=baseline,
+        reading=reading,
         asked_at=now,
-        error=None if clear else getattr(reading, "text", ""),
+        error=None if isinstance(answer, LeverReading) else answer.text,
+        away_since=_away_since(reading, baseline, before),
     )
+
+
+def _away_since(
+    reading: LeverReading | None, baseline: LeverValue, before: KnownLever | None
+) -> float | None:
+    if reading is None or reading.value == baseline:
+        return None
+    known = before.away_since if before is not None else None
+    return reading.at if known is None else known
 
 
 def _same(before: KnownLever, now: KnownLever) -> bool:

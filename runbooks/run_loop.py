@@ -89,6 +89,7 @@ class RunLoop:
             for run in run_store.active(tx):
                 text = f"Showcall started while run {run.key} was {run.state}; it goes on from there"
                 timeline_store.append(tx, row(run, now, TimelineKind.SHOWCALL, "taken_over", text))
+        self._watch.remember()
         self._claimed = True
 
     def _carry_on(self, keeper: RunKeeper, troubles: Sequence[Trouble], tick: Tick) -> None:

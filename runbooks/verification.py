@@ -19,6 +19,9 @@ SHORTEST_BACKLOG = 4.0
 HARM_WINDOW = 10.0
 """Seconds that ``throughput`` looks back; before that it still speaks of the time before the action."""
 
+FALLEN_TO = 0.9
+"""What is still above this share of the signal before has not fallen: the rest is noise."""
+
 WORSE_BY = 1.5
 """How far above the trend counts as worse: one scrape's noise is not."""
 
@@ -153,7 +156,7 @@ def _effect(look: _Look) -> Verdict | None:
 
 def _safe_direction(look: _Look) -> Verdict | None:
     rule, watch = look.rule, look.watch
-    if look.final and look.signal >= watch.before.signal:
+    if look.final and look.signal >= FALLEN_TO * watch.before.signal:
         return Verdict.NO_EFFECT
     if look.elapsed >= rule.effect_delay + 1.5 * max(watch.peak, SHORTEST_BACKLOG):
         return Verdict.NOT_EFFECTIVE_YET

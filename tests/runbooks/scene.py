@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -193,29 +194,32 @@ def scene(folder: Path, mode: RunbookMode = RunbookMode.AUTO, **lever_changes: o
     database.create_all()
     lever, spare = FakeLever(now=START), FakeLever(now=START, value=100, baseline=100)
     with serving(lever) as url, serving(spare) as spare_url:
-        levers = (
-            lever_settings(url, **lever_changes),
-            lever_settings(
-                spare_url,
-                name="admission_rate",
-                title="Admission per 10 s",
-                minimum=1,
-                maximum=100,
-                baseline=100,
-            ),
-        )
+        levers = (lever_settings(url, **lever_changes), rate_settings(spare_url))
         made = Scene(
             database=database,
             lever=lever,
             store=Store(),
             incidents=FakeIncidents(),
-            catalog=throttle_only(levers),
+            catalog=shipped_throttle(),
             levers=levers,
             settings=RunbooksSettings(mode=mode),
         )
         made.warm()
         yield made
     database.close()
+
+
+@cache
+def shipped_throttle() -> Catalog:
+    """The shipped throttle_queue; reading YAML takes longer than most tests."""
+    levers = (lever_settings("http://127.0.0.1:1/cap"), rate_settings("http://127.0.0.1:1/rate"))
+    return throttle_only(levers)
+
+
+def rate_settings(url: str) -> LeverSettings:
+    return lever_settings(
+        url, name="admission_rate", title="Admission per 10 s", minimum=1, maximum=100, baseline=100
+    )
 
 
 def throttle_only(levers: Sequence[LeverSettings]) -> Catalog:

@@ -53,6 +53,8 @@ class Breakers:
 def serving(breakers: Breakers) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
 
         def do_GET(self) -> None:
             self._answer(*breakers.get(self.path.removeprefix("/actuator/circuitbreakers").strip("/")))
