@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import uvicorn
@@ -15,6 +16,7 @@ from stack.service.log_file import SERVER_LOGGER_NAME, logger
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 65
 GRACE_SECONDS = 1
+START_POLL_SECONDS = 0.005
 
 
 class PortInUseError(Exception):
@@ -73,8 +75,10 @@ class Listener:
         return len(self._server.server_state.connections)
 
     def start(self) -> None:
-        """Start the thread; the port answers a moment later."""
+        """Start the thread and return once the port accepts connections, or the server has failed."""
         self._thread.start()
+        while self._thread.is_alive() and not self._server.started:
+            time.sleep(START_POLL_SECONDS)
 
     def stop(self) -> None:
         """Stop accepting, let running requests end for a second."""

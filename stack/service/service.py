@@ -92,7 +92,8 @@ class ConcertService:
         """
         config = self._config
         wait_for_servers(self._redis, self._engine, config)
-        for part in (self._loop, self._probe, self._management, self._public):
+        # The management port last: whoever sees it healthy may send users to the other one.
+        for part in (self._loop, self._probe, self._public, self._management):
             part.start()
         logger().info(
             "Concert service started: profile %s, ports %d and %d, %d request threads, pool of %d",
