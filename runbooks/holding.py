@@ -126,12 +126,15 @@ class Holding:
     def _moved(self, moment: Moment, wish: Wish, after: Moment) -> Run:
         settings = self._parts.levers[moment.run.lever].settings
         purpose = Purpose.END if wish.action is Action.END else Purpose.STEP
+        memory = replace(after.memory, told="")
+        if wish.put_back_excess:
+            memory = laws.watched(memory, self._parts.facts.before(moment.runbook.verify, moment.now))
         move = Move(
             purpose=purpose,
             value=after.memory.value,
             reason=wish.reason.value,
             text=f"{settings.title} {wish.text}",
-            after=replace(after.memory, told=""),
+            after=memory,
             put_back_excess=wish.put_back_excess,
         )
         return self._writer.move(moment.run, move, moment.reading, moment.now)

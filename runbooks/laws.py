@@ -81,6 +81,11 @@ def retaken(
     )
 
 
+def watched(memory: RunMemory, before: Before) -> RunMemory:
+    """The memory of a run that cuts once more: its effect is verified anew."""
+    return replace(memory, watch=begin_watch(before))
+
+
 def forced(memory: RunMemory) -> RunMemory:
     """Let go by our own ramp, whatever the demand is."""
     control, hold = memory.control, memory.hold
@@ -106,6 +111,7 @@ def adopted(memory: RunMemory, value: LeverValue, now: float) -> RunMemory:
         renewed_at=now,
         control=None if control is None else admission_law.begin(number(value), now),
         hold=None if hold is None else Hold(value, now),
+        watch=None,
         ending=None,
         ending_reason="",
     )

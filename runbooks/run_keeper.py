@@ -125,6 +125,7 @@ class RunKeeper:
         if found is None:
             return None
         wish, after = found
+        after = laws.watched(after, self._parts.facts.before(moment.runbook.verify, tick.now))
         move = Move(
             purpose=Purpose.STEP,
             value=after.value,
