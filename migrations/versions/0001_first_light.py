@@ -134,6 +134,7 @@ def upgrade() -> None:
     sa.Column('read_at', sa.Float(), nullable=True),
     sa.Column('asked_at', sa.Float(), nullable=False),
     sa.Column('error', sa.Text(), nullable=True),
+    sa.Column('away_since', sa.Float(), nullable=True),
     sa.PrimaryKeyConstraint('lever', name=op.f('pk_lever_readings'))
     )
     op.create_table('run_decisions',
