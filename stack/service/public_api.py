@@ -127,7 +127,7 @@ class PublicApi:
         return Reply(200, {"waitingToken": token, "waitingNumber": number})
 
     async def _query(self, request: Request) -> Reply:
-        place = await self._desk.look(_token(request), self._clock())
+        place = await self._desk.ask(_token(request), self._clock())
         if place.standing is Standing.UNKNOWN:
             raise RefusedError(404, NOT_IN_QUEUE)
         return Reply(200, {"waitingNumber": place.number})

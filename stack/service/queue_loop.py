@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from redis.exceptions import RedisError
 
@@ -12,7 +11,7 @@ from stack.service.meters import Counter
 from stack.service.pool import PoolReading
 from stack.service.presence import Presence
 from stack.service.queue import Queue
-from stack.service.queue_rules import Crowd, admission, may_sweep, opening
+from stack.service.queue_rules import HEARD_SECONDS, Crowd, admission, calls, may_sweep, opening
 from stack.service.redis_outage import RedisOutage
 
 TICK_SECONDS = 0.25
@@ -56,6 +55,7 @@ class QueueLoop:
         self._clock = clock
         self._admission = opening(clock())
         self._swept_at = clock()
+        self._taken = 0
         self._put_back = False
         self._woken = threading.Event()
         self._stopping = False
@@ -118,15 +118,15 @@ class QueueLoop:
     def _tend(self, now: float) -> None:
         # A question first: a frozen Valkey would carry out a sweep when it wakes, and drop everybody who
         # could not be heard meanwhile.
-        self._queue.crowd()
+        self._queue.crowd(now)
         self._outage.answered()
         if now - self._swept_at >= SWEEP_SECONDS:
             self._sweep(now)
         cap = self._board.active_users.number
         if self._put_back:
             self._put_excess_back(cap, now)
-        self._admit(self._queue.crowd(), cap, now)
-        self._crowd = self._queue.crowd()
+        self._open(self._queue.crowd(now), cap, now)
+        self._crowd = self._queue.crowd(now)
 
     def _put_excess_back(self, cap: int, now: float) -> None:
         # Cleared first: an order that comes while this one runs must not be lost.
@@ -148,8 +148,13 @@ class QueueLoop:
         self.meters.abandoned.add(swept.abandoned)
         self.meters.silent.add(swept.silent)
 
-    def _admit(self, crowd: Crowd, cap: int, now: float) -> None:
+    def _open(self, crowd: Crowd, cap: int, now: float) -> None:
+        # Valkey may have lost its memory: what it counted then begins anew.
+        self.meters.admitted.add(max(0, crowd.taken - self._taken))
+        if crowd.taken < self._taken:
+            self._admission = opening(now)
+        self._taken = crowd.taken
         decided = admission(self._admission, crowd, self._board.admission.number, cap, now)
-        entered = self._queue.admit(decided.count, cap) if decided.count else 0
-        self._admission = replace(decided.clock, admitted=decided.clock.admitted + entered - decided.count)
-        self.meters.admitted.add(entered)
+        self._admission = decided.clock
+        if decided.places is not None:
+            self._queue.open(decided.places, calls(decided.places, crowd), now - HEARD_SECONDS)

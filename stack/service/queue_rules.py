@@ -1,16 +1,27 @@
-"""Who is let in, and when: the waiting queue's decisions, without a clock and without Valkey.
+"""Who may enter, and when: the waiting queue's decisions, without a clock and without Valkey.
 
-Up to N users are admitted every 10 s, never beyond the cap on active users. While the cap is what holds
-people back, slots that come free are filled again every second: waiting for the next 10 s tick would leave
-a fifth of the capacity unused.
+Up to N places are opened every 10 s, never beyond the cap on active users. While the cap is what holds people
+back, places that come free are opened again every second: waiting for the next 10 s tick would leave a fifth
+of the capacity unused. A place is taken by asking, so more users are called than there are places, by as many
+as have just gone without a word.
 """
 
+import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 PERIOD_SECONDS = 10.0
 REFILL_SECONDS = 1.0
 TIME_SLACK = 0.02
+
+ASK_SECONDS = 3.0
+"""How often a waiting user asks."""
+
+HEARD_SECONDS = ASK_SECONDS + 1.0
+"""Who was not heard for so long has missed an ask."""
+
+SILENT_SECONDS = (HEARD_SECONDS, 10.0)
+"""Silence between these two: gone, and not yet dropped."""
 
 
 class AdmissionReason(StrEnum):
@@ -26,29 +37,39 @@ class AdmissionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The queue as Valkey has it. ``oldest_since``: since when (Unix seconds) the first in line waits."""
+    """The queue as Valkey has it.
+
+    Attributes:
+        oldest_since: since when (Unix seconds) the first in line waits.
+        places: open and not yet taken.
+        taken: ever.
+        fell_silent: tokens whose silence lies within ``SILENT_SECONDS``.
+    """
 
     waiting: int
     active: int
     oldest_since: float | None
+    places: int = 0
+    taken: int = 0
+    fell_silent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionClock:
-    """Where the scheduler stands within its period. ``admitted``: let in so far in this period."""
+    """Where the scheduler stands within its period. ``taken``: places taken before the period began."""
 
     period_began: float
     refilled: float
-    admitted: int = 0
+    taken: int = 0
     admitted_last_period: int = 0
     cap_binds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """How many to let in now, why, and the clock afterwards."""
+    """How many places to open now (None: leave the door as it is), why, and the clock afterwards."""
 
-    count: int
+    places: int | None
     reason: AdmissionReason
     clock: AdmissionClock
 
@@ -59,7 +80,7 @@ def opening(now: float) -> AdmissionClock:
 
 
 def admission(clock: AdmissionClock, crowd: Crowd, limit: int, cap: int, now: float) -> Admission:
-    """Decide how many users enter now.
+    """Decide how many places to open now.
 
     Args:
         clock: as the last decision left it.
@@ -72,14 +93,27 @@ def admission(clock: AdmissionClock, crowd: Crowd, limit: int, cap: int, now: fl
         clock = replace(clock, cap_binds=True)
     begins = now - clock.period_began >= PERIOD_SECONDS - TIME_SLACK
     refills = clock.cap_binds and now - clock.refilled >= REFILL_SECONDS - TIME_SLACK
-    if not begins and not refills:
-        return Admission(0, AdmissionReason.NOT_DUE, clock)
-    clock = _next_period(clock, now) if begins else replace(clock, refilled=now)
-    allowance = max(0, limit - clock.admitted)
     room = max(0, cap - crowd.active)
-    count = min(allowance, room, crowd.waiting)
-    clock = replace(clock, admitted=clock.admitted + count, cap_binds=room < min(allowance, crowd.waiting))
-    return Admission(count, _reason(count, crowd, allowance, begins), clock)
+    if not begins and not refills:
+        # A cap that was lowered meanwhile closes what is above it at once.
+        return Admission(room if crowd.places > room else None, AdmissionReason.NOT_DUE, clock)
+    clock = _next_period(clock, crowd.taken, now) if begins else replace(clock, refilled=now)
+    allowance = max(0, limit - (crowd.taken - clock.taken))
+    places = min(allowance, room, crowd.waiting)
+    clock = replace(clock, cap_binds=room < min(allowance, crowd.waiting))
+    return Admission(places, _reason(places, crowd, allowance, begins), clock)
+
+
+def calls(places: int, crowd: Crowd) -> int:
+    """How many of those heard lately to call to so many places.
+
+    Some of them have gone since they were heard: as many as fall silent within one asking period, by the rate
+    of those that fell silent before. Everybody beyond the places who does ask keeps waiting, at the head.
+    """
+    if places == 0:
+        return 0
+    seconds = SILENT_SECONDS[1] - SILENT_SECONDS[0]
+    return places + math.ceil(crowd.fell_silent / seconds * HEARD_SECONDS)
 
 
 def excess(crowd: Crowd, cap: int) -> int:
@@ -92,20 +126,21 @@ def may_sweep(reachable_since: float, now: float, silence: float) -> bool:
     return now - reachable_since >= silence
 
 
-def _next_period(clock: AdmissionClock, now: float) -> AdmissionClock:
+def _next_period(clock: AdmissionClock, taken: int, now: float) -> AdmissionClock:
     # Keep to the grid after a small delay, start a new one after a long stop.
     on_grid = clock.period_began + PERIOD_SECONDS
     began = on_grid if now - on_grid < PERIOD_SECONDS else now
     return AdmissionClock(
         period_began=began,
         refilled=now,
-        admitted_last_period=clock.admitted if began == on_grid else 0,
+        taken=taken,
+        admitted_last_period=taken - clock.taken if began == on_grid else 0,
         cap_binds=clock.cap_binds,
     )
 
 
-def _reason(count: int, crowd: Crowd, allowance: int, begins: bool) -> AdmissionReason:
-    if count:
+def _reason(places: int, crowd: Crowd, allowance: int, begins: bool) -> AdmissionReason:
+    if places:
         return AdmissionReason.PERIOD_BEGAN if begins else AdmissionReason.REFILL
     if not crowd.waiting:
         return AdmissionReason.NOBODY_WAITS

@@ -77,7 +77,13 @@ class House:
         lever.change(Change(value, lease, "showcall", if_version=version), self.now)
 
     def numbers(self, *tokens: str) -> list[int]:
-        return [self.queue.look(token, self.now).number for token in tokens]
+        """What each of them is told when they ask, in this order."""
+        return [self.queue.ask(token, self.now).number for token in tokens]
+
+    def enter(self, *tokens: str) -> None:
+        """Everybody is called and asks."""
+        self.tick()
+        assert self.numbers(*tokens) == [0] * len(tokens)
 
     def keep_alive(self, *tokens: str, seconds: int) -> None:
         for _ in range(seconds):
@@ -116,7 +122,7 @@ def test_a_crowd_asking_at_once_gets_each_its_own_answer(house: House) -> None:
     async def crowd(desk: QueueDesk) -> list[Any]:
         tokens = [f"t{number}" for number in range(700)]
         await asyncio.gather(*(desk.issue(token, 1, house.now) for token in tokens))
-        return await asyncio.gather(*(desk.look(token, house.now) for token in tokens))
+        return await asyncio.gather(*(desk.ask(token, house.now) for token in tokens))
 
     assert [place.number for place in house.desk(crowd)] == list(range(1, 701))
 
@@ -126,14 +132,16 @@ def test_users_enter_in_order_up_to_the_cap(house: House) -> None:
     house.cap(2)
     house.tick()
     assert house.numbers(*ABCDE) == [0, 0, 1, 2, 3]
-    assert house.loop.crowd == Crowd(waiting=3, active=2, oldest_since=house.now)
+    house.tick()
+    assert house.loop.crowd == Crowd(waiting=3, active=2, oldest_since=house.now, taken=2)
     assert house.loop.meters.admitted.value == 2
 
 
 def test_leaving_frees_the_slot_for_the_next_within_a_second(house: House) -> None:
     house.issue(*ABCDE)
     house.cap(2)
-    house.tick()
+    house.enter("a", "b")
+    house.tick(0.25)
     assert house.queue.leave("a")
     assert not house.queue.leave("a")
     house.tick(1.0)
@@ -148,7 +156,7 @@ def test_a_waiting_user_may_leave_too(house: House) -> None:
 
 def test_the_excess_goes_back_to_the_head_of_the_line_in_its_order(house: House) -> None:
     house.issue(*ABCDE)
-    house.tick()
+    house.enter(*ABCDE)
     house.issue("late-1", "late-2")
     house.cap(2)
     house.loop.wake(put_back=True)
@@ -160,7 +168,7 @@ def test_the_excess_goes_back_to_the_head_of_the_line_in_its_order(house: House)
 
 def test_those_put_back_are_the_first_to_enter_again(house: House) -> None:
     house.issue(*ABCDE)
-    house.tick()
+    house.enter(*ABCDE)
     house.issue("late")
     house.cap(1)
     house.loop.wake(put_back=True)
@@ -172,7 +180,7 @@ def test_those_put_back_are_the_first_to_enter_again(house: House) -> None:
 
 def test_without_the_order_a_lower_cap_puts_nobody_back(house: House) -> None:
     house.issue(*ABCDE)
-    house.tick()
+    house.enter(*ABCDE)
     house.cap(2)
     house.tick(0.25)
     assert house.numbers(*ABCDE) == [0, 0, 0, 0, 0]
@@ -190,7 +198,7 @@ def test_a_waiting_token_nobody_asks_about_is_dropped_and_counted(house: House) 
 
 def test_a_slot_ends_after_ten_seconds_of_silence(house: House) -> None:
     house.issue("silent", "talks")
-    house.tick()
+    house.enter("silent", "talks")
     house.keep_alive("talks", seconds=11)
     assert house.queue.look("silent", house.now).standing is Standing.UNKNOWN
     assert house.numbers("talks") == [0]
@@ -199,7 +207,7 @@ def test_a_slot_ends_after_ten_seconds_of_silence(house: House) -> None:
 
 def test_a_request_that_is_still_being_served_is_a_sign_of_life(house: House) -> None:
     house.issue("hangs")
-    house.tick()
+    house.enter("hangs")
     with house.presence.of("hangs"):
         for _ in range(40):
             house.tick(1.0)
@@ -211,7 +219,7 @@ def test_a_request_that_is_still_being_served_is_a_sign_of_life(house: House) ->
 
 def test_any_finished_request_is_a_sign_of_life_too(house: House) -> None:
     house.issue("reads the list")
-    house.tick()
+    house.enter("reads the list")
     for _ in range(30):
         with house.presence.of("reads the list"):
             pass
@@ -223,7 +231,7 @@ def test_a_request_with_an_unknown_token_leaves_nothing_behind(house: House) -> 
     with house.presence.of("made up"):
         house.tick(1.0)
     house.tick(1.0)
-    assert house.client.keys() == []
+    assert house.client.keys() == [b"queue:door"]
     assert house.presence.heard() == ()
 
 
@@ -232,7 +240,7 @@ def test_a_dropped_token_leaves_nothing_behind(house: House) -> None:
     house.tick()
     for _ in range(12):
         house.tick(1.0)
-    assert house.client.keys() == [b"queue:ticket"]
+    assert sorted(house.client.keys()) == [b"queue:door", b"queue:ticket"]
 
 
 def test_the_oldest_wait_is_that_of_the_head_of_the_line(house: House) -> None:
@@ -249,11 +257,11 @@ def test_a_released_cap_ramps_back_and_lets_the_line_in(house: House) -> None:
     tokens = [f"t{number}" for number in range(40)]
     house.issue(*tokens)
     house.cap(4)
-    house.tick()
+    house.enter(*tokens[:4])
     version = house.board.active_users.reading().version
     house.board.active_users.release(Release("showcall", version), house.now)
     active = []
-    for _ in range(40):
+    for _ in range(44):
         house.numbers(*tokens)
         house.tick(0.25)
         assert house.loop.crowd is not None
@@ -279,6 +287,7 @@ def test_the_ramp_pauses_while_the_pool_has_a_line(house: House) -> None:
 def test_the_ramp_pauses_while_the_cap_binds_with_the_pool_full(house: House) -> None:
     house.issue(*ABCDE)
     house.cap(2)
+    house.enter("a", "b")
     house.tick()
     version = house.board.active_users.reading().version
     house.board.active_users.release(Release("showcall", version), house.now)
@@ -324,3 +333,48 @@ def test_an_expired_lease_ramps_back_without_anybody_asking(house: House) -> Non
         house.tick(1.0)
     reading = house.board.active_users.reading()
     assert (reading.value, reading.lease, reading.ramping) == (1000, None, False)
+
+
+def test_a_place_is_taken_by_asking_and_only_by_who_was_called(house: House) -> None:
+    house.issue(*ABCDE)
+    house.cap(2)
+    house.tick()
+    assert house.numbers("c", "b", "a") == [3, 0, 0]
+
+
+def test_a_date_request_of_a_called_user_takes_no_place(house: House) -> None:
+    house.issue("a")
+    house.tick()
+    assert house.queue.look("a", house.now).standing is Standing.WAITING
+
+
+def test_users_who_have_gone_without_a_word_take_no_places(house: House) -> None:
+    ghosts = [f"ghost-{number}" for number in range(30)]
+    house.cap(2)
+    house.enter()
+    house.issue(*ghosts)
+    house.tick(4.5)
+    alive = ("alive-1", "alive-2", "alive-3")
+    house.issue(*alive)
+    house.keep_alive(*alive, seconds=4)
+    assert house.numbers(*alive) == [31, 32, 33]
+    house.keep_alive(*alive, seconds=2)
+    assert house.numbers(*alive)[:2] == [0, 0]
+    assert house.queue.look("alive-3", house.now).standing is Standing.WAITING
+
+
+def test_places_nobody_took_are_not_added_to_the_next_ones(house: House) -> None:
+    house.issue(*ABCDE)
+    house.cap(2)
+    for _ in range(4):
+        house.tick(1.0)
+    assert house.loop.crowd is not None
+    assert house.loop.crowd.places == 2
+
+
+def test_a_lowered_cap_closes_open_places_at_once(house: House) -> None:
+    house.issue(*ABCDE)
+    house.tick()
+    house.cap(1)
+    house.tick(0.25)
+    assert house.numbers(*ABCDE) == [0, 1, 2, 3, 4]
