@@ -1,0 +1,311 @@
+"""A whole Showcall against the fake stack: configuration, process, console, and what it wrote down."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import assembly
+from alerts import alert_store, incident_store, timeline_store
+from alerts.alert_state import Alert
+from alerts.incident import Incident
+from alerts.timeline import TimelineKind, TimelineRow
+from database import Database
+from runbooks import lease_store, request_store, run_store
+from runbooks.lease import Lease
+from runbooks.request import NewRequest, Request, RequestKind
+from runbooks.run import Run
+from settings import read_yaml
+from tests.assembly.fake_redis import FakeRedis
+from tests.assembly.fake_stack import FakeStack, wall_clock
+
+REPO = Path(__file__).parents[2]
+Found = TypeVar("Found")
+
+WITHIN = 20.0
+"""Seconds; most things take one or two, but the machine may be busy."""
+
+
+def eventually(condition: Callable[[], Found], what: str, within: float = WITHIN) -> Found:
+    """The first true answer of ``condition``."""
+    end = time.monotonic() + within
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {within:g} s: {what}")
+        time.sleep(0.05)
+
+
+def always(condition: Callable[[], object], what: str, seconds: float) -> None:
+    """``condition`` is true from now on for some seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert condition(), what
+        time.sleep(0.05)
+
+
+@dataclass
+class Story:
+    """What a Showcall wrote down: read from its database, whether it runs or not."""
+
+    database: Database
+
+    def rows(self, *kinds: TimelineKind) -> list[TimelineRow]:
+        with self.database.reading() as connection:
+            rows = timeline_store.since(connection, 0, limit=10_000)
+        return [row for row in rows if not kinds or row.kind in kinds]
+
+    def rows_of_kind(self) -> list[TimelineKind]:
+        return [row.kind for row in self.rows()]
+
+    def texts(self, *kinds: TimelineKind) -> list[str]:
+        return [row.text for row in self.rows(*kinds)]
+
+    def reasons(self, *kinds: TimelineKind) -> list[str]:
+        return [row.reason for row in self.rows(*kinds)]
+
+    def incidents(self) -> Sequence[Incident]:
+        with self.database.reading() as connection:
+            return incident_store.recent(connection)
+
+    def alerts(self) -> Sequence[Alert]:
+        with self.database.reading() as connection:
+            return alert_store.active(connection)
+
+    def alert(self, rule: str) -> Alert | None:
+        return next((alert for alert in self.alerts() if alert.rule == rule), None)
+
+    def runs(self) -> Sequence[Run]:
+        with self.database.reading() as connection:
+            return run_store.recent(connection)
+
+    def leases(self) -> Sequence[Lease]:
+        with self.database.reading() as connection:
+            return lease_store.held(connection)
+
+    def ask(self, kind: RequestKind, who: str = "mina") -> int:
+        """A person asks for something."""
+        with self.database.transaction() as tx:
+            return request_store.add(tx, NewRequest(kind, who, wall_clock()))
+
+    def answer(self, request_id: int) -> Request | None:
+        with self.database.reading() as connection:
+            return request_store.get(connection, request_id)
+
+    def told(self) -> str:
+        """The whole timeline, for a failed test's report."""
+        return "\n".join(f"{row.at:.2f} {row.kind}/{row.reason}: {row.text}" for row in self.rows())
+
+
+@dataclass
+class Site:
+    """One folder with a configuration, a catalog and a data directory, and the stack that it speaks of.
+
+    ``config`` and ``catalog`` start as the repository's own, with the fake's ports and short durations;
+    a test changes them before it starts a Showcall.
+    """
+
+    folder: Path
+    stack: FakeStack
+    redis: FakeRedis
+    config: dict[str, Any] = field(default_factory=dict)
+    catalog: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.config = self._short(read_yaml(REPO / "config.yaml").plain())
+        for path in (REPO / "runbooks/catalog").glob("*.yaml"):
+            self.catalog[path.stem] = _short_runbook(read_yaml(path).plain())
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def database_file(self) -> Path:
+        return self.data_dir / assembly.DATABASE_FILE
+
+    def write(self) -> Path:
+        """Write everything; JSON is YAML."""
+        shutil.copytree(REPO / "runbooks/catalog", self.folder / "catalog", dirs_exist_ok=True)
+        for name, runbook in self.catalog.items():
+            (self.folder / "catalog" / f"{name}.yaml").write_text(json.dumps(runbook, indent=1))
+        self.config_file.write_text(json.dumps(self.config, indent=1))
+        return self.config_file
+
+    def target(self, name: str, kind: str, **keys: object) -> None:
+        """Look at one thing more."""
+        self.config["collector"]["targets"].append({"name": name, "kind": kind, **keys})
+
+    def lever(self, name: str) -> dict[str, Any]:
+        """A lever's settings."""
+        return next(lever for lever in self.config["levers"] if lever["name"] == name)
+
+    def story(self) -> Story:
+        """What is written in the data directory."""
+        return Story(Database(f"sqlite:///{self.database_file}"))
+
+    def _short(self, config: Any) -> dict[str, Any]:
+        config["data_dir"] = "data"
+        config["web"]["port"] = "0"
+        config["alerts"] |= {"rule_files": [str(REPO / "alerts/rules/*.yaml")], "quiet": "1s"}
+        config["runbooks"] |= {"catalog": "catalog", "renew_every": "1s", "facts_stale_after": "1500ms"}
+        page = f"{self.stack.url}/actuator/prometheus"
+        config["collector"] |= {
+            "interval": "500ms",
+            "timeout": "400ms",
+            "targets": [
+                {"name": "concert", "kind": "actuator", "component": "service", "url": page},
+                {"name": "redis", "kind": "redis", "component": "redis", "port": str(self.redis.port)},
+            ],
+        }
+        for lever in config["levers"]:
+            lever["url"] = self.stack.url + urlsplit(lever["url"]).path
+            lever |= {"lease": "10s", "timeout": "500ms"}
+            if lever["name"] == "active_users_cap":
+                lever |= {"maximum": "64", "baseline": "64"}
+        return dict(config)
+
+
+def _short_runbook(runbook: Any) -> dict[str, Any]:
+    runbook["limits"]["cooldown"] = "1s"
+    runbook["verify"]["effect_delay"] = "1s"
+    runbook["release"] |= {"quiet": "1s", "ramp": {"factor": "2", "every": "300ms"}}
+    return dict(runbook)
+
+
+class InProcess:
+    """A Showcall in this process, as assembly builds it."""
+
+    def __init__(self, site: Site) -> None:
+        self.showcall = assembly.build(assembly.load(site.write()), wall_clock)
+        self.story = Story(self.showcall.database)
+        self._stopped = False
+
+    @property
+    def console(self) -> "Visitor":
+        return Visitor(self.showcall.web.address)
+
+    def start(self) -> "InProcess":
+        self.showcall.start()
+        return self
+
+    def stop(self) -> None:
+        if not self._stopped:
+            self._stopped = True
+            self.showcall.stop()
+
+
+class Process:
+    """``python -m showcall run`` in a process of its own."""
+
+    def __init__(self, site: Site, *arguments: str) -> None:
+        site.write()
+        self.log = site.folder / f"showcall-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as log:
+            self.popen = subprocess.Popen(
+                command("run", "--config", str(site.config_file), *arguments),
+                cwd=REPO,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+            )
+
+    @property
+    def said(self) -> str:
+        """Everything it printed so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def console(self) -> "Visitor":
+        """Its console, once it has said where that is."""
+        eventually(lambda: "works once" in self.said or self.popen.poll() is not None, "it started")
+        found = re.search(r"Console +(http://\S+)", self.said)
+        assert found, f"it did not start:\n{self.said}"
+        return Visitor(found[1])
+
+    @property
+    def code(self) -> str:
+        """The one-time code it printed."""
+        found = re.search(r"#code=(\S+)", self.said)
+        assert found, self.said
+        return found[1]
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.popen.kill()
+        self.popen.wait(10)
+
+    def terminate(self, within: float = 10.0) -> int:
+        """SIGTERM; the exit code."""
+        self.popen.send_signal(signal.SIGTERM)
+        return self.popen.wait(within)
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of Showcall."""
+    return [sys.executable, "-m", "showcall", *arguments]
+
+
+def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser; ``cookie`` once signed in."""
+
+    address: str
+    cookie: str = ""
+
+    def get(self, path: str) -> tuple[HTTPResponse, str]:
+        return self._send("GET", path, None)
+
+    def status(self, path: str) -> int:
+        """The status of a GET; 0 without an answer."""
+        try:
+            return self.get(path)[0].status
+        except OSError:
+            return 0
+
+    def sign_in(self, code: str) -> int:
+        """The status: 303 and a session, or 401."""
+        answer, _ = self._send("POST", "/sign-in", urlencode({"code": code, "next": "/"}))
+        self.cookie = str(answer.getheader("Set-Cookie", "")).split(";")[0]
+        return answer.status
+
+    def _send(self, method: str, path: str, form: str | None) -> tuple[HTTPResponse, str]:
+        where = urlsplit(self.address)
+        connection = HTTPConnection(where.hostname or "", where.port or 0, timeout=5)
+        headers = {"Accept": "text/html", "Cookie": self.cookie}
+        headers |= {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
+        try:
+            connection.request(method, path, form, headers)
+            answer = connection.getresponse()
+            return answer, answer.read().decode()
+        finally:
+            connection.close()

@@ -1,0 +1,52 @@
+"""The fake stack, and Showcalls that look at it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.assembly.assembly_rig import InProcess, Process, Site
+from tests.assembly.fake_redis import FakeRedis
+from tests.assembly.fake_stack import FakeStack
+
+
+@pytest.fixture
+def stack() -> Iterator[FakeStack]:
+    stack = FakeStack()
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path, stack: FakeStack) -> Iterator[Site]:
+    redis = FakeRedis()
+    yield Site(tmp_path, stack, redis)
+    redis.go_down()
+
+
+@pytest.fixture
+def run_here(site: Site) -> Iterator[Callable[[], InProcess]]:
+    """Starts a Showcall in this process; at the end it is stopped."""
+    made: list[InProcess] = []
+
+    def start() -> InProcess:
+        made.append(InProcess(site))
+        return made[-1].start()
+
+    yield start
+    for running in made:
+        running.stop()
+
+
+@pytest.fixture
+def run_apart(site: Site) -> Iterator[Callable[..., Process]]:
+    """Starts a Showcall in a process of its own; at the end it is gone."""
+    made: list[Process] = []
+
+    def start(*arguments: str) -> Process:
+        made.append(Process(site, *arguments))
+        return made[-1]
+
+    yield start
+    for process in made:
+        process.kill()
