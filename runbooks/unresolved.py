@@ -21,6 +21,9 @@ from runbooks.run_changes import Ending, end
 from runbooks.step import Unusable
 from runbooks.tick import Moment
 
+PATIENCE = 15.0
+"""Seconds for which a guard's "no" is asked again before a first move is given up."""
+
 
 class Wanted(StrEnum):
     """Whether an intent that had no effect is to be sent again."""
@@ -75,15 +78,18 @@ class Unresolved:
             case Purpose.LET_GO | Purpose.END:
                 return Wanted.YES
             case Purpose.FIRST:
-                return self._first_wanted(moment, still_firing)
+                return self._first_wanted(moment, intent, still_firing)
         frozen = moment.tick.kill_switch.engaged and not laws.is_forced(moment.memory)
         if moment.memory.stopped or (frozen and intent.purpose is not Purpose.RENEW):
             return Wanted.NO
         facts = law_facts(self._parts.facts, moment)
         return Wanted.NOT_KNOWN if isinstance(facts, Unusable) else Wanted.YES
 
-    def _first_wanted(self, moment: Moment, still_firing: bool) -> Wanted:
-        """Guards are judged again before a first move is sent again."""
+    def _first_wanted(self, moment: Moment, intent: Intent, still_firing: bool) -> Wanted:
+        """Guards are judged again before a first move is sent again.
+
+        Right after a start a rate has too few samples to say anything, and a "no" may only mean that.
+        """
         tick = moment.tick
         if tick.kill_switch.engaged or not still_firing:
             return Wanted.NO
@@ -91,4 +97,5 @@ class Unresolved:
         refusal = first_refusal(guards)
         if refusal is None:
             return Wanted.YES
-        return Wanted.NOT_KNOWN if refusal.reason in FACTS else Wanted.NO
+        early = tick.now - intent.created_at < PATIENCE
+        return Wanted.NOT_KNOWN if early or refusal.reason in FACTS else Wanted.NO
