@@ -22,7 +22,7 @@ import psutil
 from sqlalchemy import Engine, create_engine, text
 
 from stack.local.capacity_estimate import Estimate, estimate, is_steady
-from stack.local.cpu import CpuUse, cpu_times, cpu_use
+from stack.local.cpu import CpuUse, cpu_times, cpu_use, lower_autogroups
 from stack.local.dataset_store import CONCERTS
 from stack.queries import DATE_QUERY
 
@@ -64,9 +64,8 @@ def measure(url: str, connections: int, cpu: int) -> dict[str, float | None] | N
     for thread in threads:
         thread.start()
     try:
-        found = _watch([each.answers for each in asking])
-        servers = frozenset().union(*(each.server_pids for each in asking))
-        own_seconds = time.process_time() - own + sum(map(_cpu_seconds, servers))
+        found = _watch(asking)
+        own_seconds = time.process_time() - own + sum(map(_cpu_seconds, _servers(asking)))
         use = cpu_use(before, cpu_times(cpu), own_seconds)
     finally:
         stop.set()
@@ -91,15 +90,21 @@ def _cpu_seconds(pid: int) -> float:
     return 0.0
 
 
-def _watch(answers: Sequence[Sequence[float]]) -> Estimate | None:
+def _watch(asking: Sequence[Connection]) -> Estimate | None:
     started = time.monotonic()
-    found = None
+    found, lowered = None, frozenset[int]()
     while not is_steady(found, time.monotonic() - started):
         if time.monotonic() - started > _GIVE_UP_AFTER:
             return None
         time.sleep(_LOOK_EVERY)
-        found = estimate([tuple(times) for times in answers])
+        # As the supervisor does for the service's connections.
+        lowered |= lower_autogroups(_servers(asking) - lowered)
+        found = estimate([tuple(each.answers) for each in asking])
     return found
+
+
+def _servers(asking: Sequence[Connection]) -> frozenset[int]:
+    return frozenset().union(*(tuple(each.server_pids) for each in asking))
 
 
 def _ask(engine: Engine, asking: Connection, stop: threading.Event) -> None:

@@ -119,15 +119,25 @@ def cpu_use(before: CpuTimes | None, after: CpuTimes | None, own_seconds: float)
     return CpuUse(steal=100.0 * (after.steal - before.steal) / total, others=100.0 * others / total)
 
 
-def lower_autogroups(pids: Iterable[int], nice: int = DATABASE_NICE) -> None:
+def lower_autogroups(pids: Iterable[int], nice: int = DATABASE_NICE) -> frozenset[int]:
     """Give each process's scheduling autogroup a nice value, where the kernel makes such groups.
 
     Every PostgreSQL backend starts a session of its own, and with autogroups on, nice values count only
-    within a session: without this the database would not stand behind the service at all.
+    within a session: without this the database would not stand behind the service at all. Returns those for
+    which it is done; the kernel allows others than root only ten such changes a second, so ask again.
     """
-    for pid in pids:
-        with suppress(OSError):
-            Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
+    return frozenset(pid for pid in pids if _lower_autogroup(pid, nice))
+
+
+def _lower_autogroup(pid: int, nice: int) -> bool:
+    group = Path(f"/proc/{pid}/autogroup")
+    try:
+        group.write_text(str(nice), encoding="ascii")
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # no such groups, or no such process: nothing is left to do
+    return True
 
 
 def child_pids(pid: int) -> frozenset[int]:

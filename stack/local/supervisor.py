@@ -115,8 +115,8 @@ class Supervisor:
 
     def _lower_database(self) -> None:
         backends = child_pids(self._children["database"].pid)
-        lower_autogroups(backends - self._lowered)
-        self._lowered = backends
+        done = self._lowered & backends
+        self._lowered = done | lower_autogroups(backends - done)
 
     def _stop(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -9,12 +9,7 @@ import pytest
 from stack.config import StackConfig
 from stack.local.errors import StackError
 from stack.local.ports import require_free_ports
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.stack.service_rig import free_port
 
 
 def config_with(**ports: int) -> StackConfig:

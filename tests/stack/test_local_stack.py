@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ import pytest
 from stack.config import StackConfig
 from stack.local import Condition, StackError, StackState, Step, down, status, up
 from stack.local.process_identity import ProcessIdentity, is_alive, tree
+from tests.stack.service_rig import eventually
 
 STAND_IN = (sys.executable, str(Path(__file__).with_name("local_stand_in_service.py")))
 SEATS = 30_010
@@ -100,13 +100,6 @@ def all_identities(state: StackState) -> list[ProcessIdentity]:
             found.append(ProcessIdentity(process.pid, process.create_time()))
     assert len(found) > 4
     return found
-
-
-def eventually(happens: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not happens():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def nothing_is_left_of(identities: list[ProcessIdentity]) -> Callable[[], bool]:
