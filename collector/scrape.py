@@ -55,7 +55,9 @@ class TargetScrape:
         """Ask the source; whatever goes wrong is in the outcome."""
         begun = time.monotonic()
         try:
-            return Outcome(at, begun, self._target.source.fetch(at, deadline), None)
+            scraped = self._target.source.fetch(at, deadline)
+            deadline.left()
+            return Outcome(at, begun, scraped, None)
         except ScrapeError as error:
             return Outcome(at, begun, None, error)
         except TimeoutError:
