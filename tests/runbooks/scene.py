@@ -240,6 +240,7 @@ def throttle_only(levers: Sequence[LeverSettings]) -> Catalog:
     return Catalog(tuple(each for each in whole.runbooks if each.name == "throttle_queue"))
 
 
+BREAKER = {"__name__": "resilience4j_circuitbreaker_state", "name": "database", "state": "forced_open"}
 DATE = {"uri": "/api/v1/concert/{concertId}/date", "status": "200"}
 
 
@@ -253,6 +254,7 @@ def _batch(made: Scene) -> Batch:
         (("__name__", "queue_waiting"),): facts.waiting,
         (("__name__", "queue_active_cap"),): float(made.lever.value),
         (("__name__", "redis_up"),): facts.redis_up,
+        labels_of(BREAKER): facts.breaker_open,
         labels_of({"__name__": "http_server_requests_seconds_count", **DATE}): made.requested,
     }
     for edge in (0.5, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0):

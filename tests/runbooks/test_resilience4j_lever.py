@@ -43,6 +43,8 @@ class Breakers:
         if not self.deaf:
             self.state[name] = STATES[body["updateState"]]
             self.version += 1
+            held = {"owner": body["owner"], "runId": body["runId"], "until": "2099-01-01T00:00:00Z"}
+            self.lease = held if body["leaseSeconds"] else None
         return 200, {"circuitBreakerName": name, "currentState": self.state[name], "message": "changed"}
 
     def _extra(self) -> dict[str, Any]:
