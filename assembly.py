@@ -3,15 +3,16 @@
 Stop order: acting, evaluation, collector, web, stores. Nothing happens before ``start``.
 """
 
+import io
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar, cast
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,6 +48,7 @@ Read = TypeVar("Read")
 EVALUATION_LIMIT_SECONDS = 5.0
 ACTING_IDLE_SECONDS = 1.5
 ACTING_LIMIT_SECONDS = 10.0
+ERROR_SHOWN_SECONDS = 30.0
 STOP_SECONDS = 3.0
 DATABASE_FILE = "showcall.db"
 
@@ -263,12 +265,30 @@ def judged(report: LoopReport, limit: float) -> LoopHealth:
     """A loop is dead when its thread has ended or its last good turn is too long ago."""
     fresh = report.age is not None and report.age <= limit
     starting = report.age is None and report.errors == 0
-    return LoopHealth(report.name, report.running and (fresh or starting), report.age, report.last_error)
+    failing = report.error_age is not None and report.error_age <= ERROR_SHOWN_SECONDS
+    note = report.last_error if failing else ""
+    return LoopHealth(report.name, report.running and (fresh or starting), report.age, note)
+
+
+class StandardError(io.TextIOBase):
+    """Standard error, which a full disk or a closed pipe never turns into a fault of whoever logs."""
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with suppress(OSError):
+            sys.stderr.flush()
 
 
 def configure_logging() -> None:
     """JSON lines on standard error, times in UTC; nothing a person typed is ever a format."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    stream = StandardError()
+    logging.basicConfig(level=logging.WARNING, stream=stream, format="%(message)s")
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -278,7 +298,7 @@ def configure_logging() -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, stream)),
         cache_logger_on_first_use=True,
     )
 

@@ -14,7 +14,12 @@ Work = TypeVar("Work")
 
 @dataclass(frozen=True, slots=True)
 class LoopReport:
-    """How a loop does. ``age`` is seconds since its last good turn, None before the first."""
+    """How a loop does.
+
+    Attributes:
+        age: seconds since its last good turn, None before the first.
+        error_age: seconds since its last failed turn, None without one.
+    """
 
     name: str
     running: bool
@@ -24,6 +29,7 @@ class LoopReport:
     errors: int
     last_error: str
     last_seconds: float
+    error_age: float | None
 
 
 class NewestFirstLoop(Generic[Work]):
@@ -49,6 +55,7 @@ class NewestFirstLoop(Generic[Work]):
         self._work: list[Work] = []
         self._stopping = False
         self._last_good: float | None = None
+        self._last_failed: float | None = None
         self._turns = self._missed = self._errors = 0
         self._last_error, self._last_seconds = "", 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -74,10 +81,9 @@ class NewestFirstLoop(Generic[Work]):
 
     def report(self) -> LoopReport:
         """How it does now."""
-        age = None if self._last_good is None else time.monotonic() - self._last_good
         return LoopReport(
-            self._name, self._thread.is_alive(), age, self._turns, self._missed, self._errors,
-            self._last_error, self._last_seconds,
+            self._name, self._thread.is_alive(), _since(self._last_good), self._turns, self._missed,
+            self._errors, self._last_error, self._last_seconds, _since(self._last_failed),
         )  # fmt: skip
 
     def _run(self) -> None:
@@ -95,9 +101,14 @@ class NewestFirstLoop(Generic[Work]):
             body()
         except Exception as error:
             self._errors += 1
-            self._last_error = f"{type(error).__name__}: {error}"
+            self._last_failed = time.monotonic()
+            self._last_error = f"{type(error).__name__}: {error}".splitlines()[0]
             structlog.get_logger().exception("a loop's turn failed", loop=self._name)
             return
         self._turns += 1
         self._last_good = time.monotonic()
         self._last_seconds = self._last_good - began
+
+
+def _since(then: float | None) -> float | None:
+    return None if then is None else time.monotonic() - then

@@ -80,13 +80,14 @@ def all_checks(part: ConsoleParts) -> list[Check]:
 
 
 def loop_check(loop: LoopHealth) -> Check:
-    """A loop that no longer turns fails."""
+    """A loop that no longer turns fails; one that turns, but not always, warns."""
     said = ["turns" if loop.alive else "does not turn"]
     if loop.age is not None:
         said.append(f"last good turn {loop.age:.1f} s ago")
     if loop.note:
         said.append(f"last error: {loop.note}")
-    return Check(f"loop:{loop.name}", "pass" if loop.alive else "fail", "; ".join(said))
+    status = "fail" if not loop.alive else "warn" if loop.note else "pass"
+    return Check(f"loop:{loop.name}", status, "; ".join(said))
 
 
 def database_check(part: ConsoleParts) -> Check:

@@ -13,7 +13,7 @@ from settings.schema import Settings
 
 @dataclass(frozen=True, slots=True)
 class LoopHealth:
-    """One loop: ``age`` is seconds since its last good turn where that is known, ``note`` its last error."""
+    """One loop: ``age`` is seconds since its last good turn where known, ``note`` its error if it is new."""
 
     name: str
     alive: bool

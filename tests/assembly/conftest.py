@@ -4,10 +4,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.assembly.assembly_rig import InProcess, Process, Site
 from tests.assembly.fake_redis import FakeRedis
 from tests.assembly.fake_stack import FakeStack
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Lines without drawn stack traces, which cost more time than the tests."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
