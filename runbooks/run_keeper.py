@@ -47,6 +47,9 @@ class RunKeeper:
         Raises:
             LostRunError: another run loop holds the run.
         """
+        if run.lever not in self._parts.levers:
+            text = f"there is no lever {run.lever!r} any more; it is left to the target's ramp"
+            return self._told_once(run, "no_lever", text, tick)
         reading = self._readings.of(run.lever)
         if not isinstance(reading, LeverReading):
             return self._unreadable(run, reading.text, tick)

@@ -281,3 +281,22 @@ def test_a_release_that_fails_is_tried_again_and_never_steered_against(world: Sc
     world.tick(40)
     assert world.lever.value == 1000
     assert world.runs()[0].state is RunState.UNDONE
+
+
+def test_a_runbook_that_left_the_catalog_leaves_its_lever_to_the_targets_ramp(world: Scene) -> None:
+    world.tick(2)
+    posts = len(world.lever.posts)
+    world.catalog = replace(world.catalog, runbooks=())
+    world.restart()
+    world.tick(12)
+    assert len(world.lever.posts) == posts
+    assert [row.reason for row in world.rows(TimelineKind.LEVER_UNKNOWN)] == ["no_runbook"]
+
+
+def test_a_lever_that_left_the_configuration_is_told_once_and_stops_nothing(world: Scene) -> None:
+    world.tick(2)
+    world.levers = world.levers[1:]
+    world.catalog = replace(world.catalog, runbooks=())
+    world.restart()
+    world.tick(5)
+    assert [row.reason for row in world.rows(TimelineKind.LEVER_UNKNOWN)] == ["no_lever"]
