@@ -1,17 +1,15 @@
 """Exposition pages over HTTP: an actuator's /actuator/prometheus, or any exporter's /metrics."""
 
-import base64
 import http
 from dataclasses import dataclass
-from pathlib import Path
 
 from collector.deadline import Deadline
 from collector.exposition import Page, PageParser
 from collector.exposition_grammar import PageFormat
-from collector.http_fetch import HttpAnswer, HttpFetcher, HttpRequest
+from collector.http_fetch import HttpAnswer, HttpFetcher
 from collector.resolver import Resolver
 from collector.round import ErrorKind
-from collector.secret_file import read_secret
+from collector.site import Site
 from collector.source import Scraped, ScrapeError
 
 ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -25,11 +23,7 @@ class PageSettings:
     ``fallback`` is the format of an answer without Content-Type; None refuses it.
     """
 
-    url: str
-    user: str | None
-    password_file: Path | None
-    ca_file: Path | None
-    body_limit: int
+    site: Site
     sample_limit: int
     fallback: PageFormat | None
 
@@ -40,13 +34,11 @@ class ActuatorSource:
     def __init__(self, settings: PageSettings, resolver: Resolver) -> None:
         self._settings = settings
         self._parser = PageParser(settings.sample_limit)
-        request = HttpRequest(settings.url, settings.body_limit, REDIRECTS)
-        self._fetcher = HttpFetcher(request, resolver, settings.ca_file)
+        self._fetcher = HttpFetcher(settings.site, resolver, REDIRECTS)
 
     def fetch(self, at: float, deadline: Deadline) -> Scraped:
         """Ask for the page and parse it within one deadline."""
-        headers = {"Accept": ACCEPT} | authorization(self._settings.user, self._settings.password_file)
-        answer = self._fetcher.get(headers, deadline)
+        answer = self._fetcher.get({"Accept": ACCEPT}, deadline)
         refuse_status(answer)
         form = page_format(answer.content_type, self._settings.fallback)
         try:
@@ -62,14 +54,6 @@ class ActuatorSource:
     def close(self) -> None:
         """Drop the kept connection."""
         self._fetcher.close()
-
-
-def authorization(user: str | None, password_file: Path | None) -> dict[str, str]:
-    """The header of basic authentication, if there is a user. Raises ScrapeError (auth)."""
-    if user is None:
-        return {}
-    pair = f"{user}:{read_secret(password_file) or ''}"
-    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"}
 
 
 def refuse_status(answer: HttpAnswer) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from collector.deadline import Deadline
+from collector.exposition_frame import page_lines, page_metadata
 from collector.exposition_grammar import (
     BadLineError,
     Comment,
@@ -91,7 +92,7 @@ class PageParser:
         if form is not self._form:
             self._form = form
             self._forget()
-        lines = _lines(body, form)
+        lines = page_lines(body, form)
         self._refuse_too_many(lines)
         self._forget_churn(len(lines))
         rows = self._read(lines, at, deadline)
@@ -210,8 +211,7 @@ class PageParser:
             return
         if self._form is PageFormat.OPENMETRICS:
             self._refuse_repeated(comments, lines)
-        parsed = [comment for line in comments if (comment := self._comment_cache[line])]
-        self._metadata = _metadata(parsed)
+        self._metadata = page_metadata(filter(None, map(self._comment_cache.get, comments)))
         self._comments = comments
         self._lex_retyped_again()
         self._comment_cache = {line: self._comment_cache[line] for line in comments}
@@ -260,28 +260,6 @@ class PageParser:
         return ScrapeError(ErrorKind.BAD_FORMAT, "a value is not a number")
 
 
-def _lines(body: bytes, form: PageFormat) -> list[str]:
-    try:
-        lines = body.decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        place = body.count(b"\n", 0, error.start) + 1
-        raise ScrapeError(ErrorKind.BAD_FORMAT, f"line {place}: invalid UTF-8") from None
-    if lines[-1] == "":
-        lines.pop()
-    if form is PageFormat.OPENMETRICS:
-        _take_end(lines)
-    return lines
-
-
-def _take_end(lines: list[str]) -> None:
-    if not lines or lines[-1] != "# EOF":
-        if "# EOF" in lines:
-            place = lines.index("# EOF") + 2
-            raise ScrapeError(ErrorKind.BAD_FORMAT, f"line {place}: text after # EOF")
-        raise ScrapeError(ErrorKind.BAD_FORMAT, f"line {max(len(lines), 1)}: page does not end with # EOF")
-    lines.pop()
-
-
 def _without_duplicates(raw: tuple[Labels, ...]) -> _Order:
     if len(set(map(id, raw))) == len(raw):
         return _Order(raw, raw, None)
@@ -289,20 +267,6 @@ def _without_duplicates(raw: tuple[Labels, ...]) -> _Order:
     for index, labels in enumerate(raw):
         first.setdefault(labels, index)
     return _Order(raw, tuple(first), np.fromiter(first.values(), dtype=np.intp, count=len(first)))
-
-
-def _metadata(comments: list[Comment]) -> dict[str, Metadata]:
-    found: dict[str, dict[CommentKind, str]] = {}
-    for comment in comments:
-        found.setdefault(comment.name, {})[comment.kind] = comment.text
-    return {
-        name: Metadata(
-            type=texts.get(CommentKind.TYPE, "unknown"),
-            help=texts.get(CommentKind.HELP, ""),
-            unit=texts.get(CommentKind.UNIT, ""),
-        )
-        for name, texts in found.items()
-    }
 
 
 def _bad_line(index: int, error: BadLineError) -> ScrapeError:

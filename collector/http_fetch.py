@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -17,6 +16,7 @@ from collector.failures import WIRE_ERRORS, wire_error
 from collector.http_body import read_body
 from collector.resolver import Resolver
 from collector.round import ErrorKind
+from collector.site import Site
 from collector.source import ScrapeError
 from collector.tls import trusting_context
 
@@ -72,23 +72,6 @@ class HttpAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """How a URL is asked.
-
-    Attributes:
-        url: http:// or https://.
-        body_limit: bytes, after decompression.
-        redirects: how many may be followed.
-        keep: whether the connection is kept for the next time.
-    """
-
-    url: str
-    body_limit: int
-    redirects: int = 0
-    keep: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class _Connection:
     """An open connection, what opening it took, and whether it has served before."""
 
@@ -103,31 +86,34 @@ class HttpFetcher:
     """GETs of one target, one after another.
 
     Args:
-        request: what is asked.
+        site: what is asked.
         resolver: shared by all targets.
-        ca_file: the authorities (PEM) to trust instead of the system's.
+        redirects: how many may be followed.
+        keep: whether the connection is kept for the next time.
     """
 
-    def __init__(self, request: HttpRequest, resolver: Resolver, ca_file: Path | None = None) -> None:
-        self._request = request
-        self._origin = urlsplit(request.url)[:2]
+    def __init__(self, site: Site, resolver: Resolver, redirects: int = 0, keep: bool = True) -> None:
+        self._site = site
+        self._redirects = redirects
+        self._keep = keep
+        self._origin = urlsplit(site.url)[:2]
         self._resolver = resolver
-        self._ca_file = ca_file
         self._context: ssl.SSLContext | None = None
         self._kept: _Connection | None = None
 
     def get(self, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
         """GET, following as many redirects as the request allows. Raises ScrapeError.
 
-        ``headers`` are sent as they are; Authorization never goes to another site.
+        ``headers`` are sent beside the site's authorization, which never goes to another site.
         """
-        url, phases, followed = self._request.url, Phases(), 0
+        headers = {**headers, **self._site.authorization()}
+        url, phases, followed = self._site.url, Phases(), 0
         while True:
             answer = self._get(urlsplit(url), headers, deadline)
             phases += answer.phases
-            if not self._request.redirects or answer.status not in REDIRECTS or not answer.location:
+            if not self._redirects or answer.status not in REDIRECTS or not answer.location:
                 return replace(answer, phases=phases, redirects=followed)
-            if followed == self._request.redirects:
+            if followed == self._redirects:
                 text = f"stopped after {followed} redirects, the last to {answer.location}"
                 raise ScrapeError(ErrorKind.HTTP_STATUS, text)
             followed += 1
@@ -181,9 +167,9 @@ class HttpFetcher:
     def _trust(self) -> ssl.SSLContext:
         if self._context is None:
             try:
-                self._context = trusting_context(self._ca_file)
+                self._context = trusting_context(self._site.ca_file)
             except OSError as error:
-                text = f"ca_file {self._ca_file} cannot be used: {error.strerror or error}"
+                text = f"ca_file {self._site.ca_file} cannot be used: {error.strerror or error}"
                 raise ScrapeError(ErrorKind.INTERNAL, text) from error
         return self._context
 
@@ -193,8 +179,8 @@ class HttpFetcher:
             asked = time.monotonic()
             response = _ask(connection.sock, url, self._headers(url, headers))
             headed = time.monotonic()
-            body = read_body(response, self._request.body_limit)
-            keep = self._request.keep and url[:2] == self._origin and not response.will_close
+            body = read_body(response, self._site.body_limit)
+            keep = self._keep and url[:2] == self._origin and not response.will_close
             phases = Phases(processing=headed - asked, transfer=time.monotonic() - headed)
             return _answer(response, body, connection, connection.phases + phases)
         finally:
@@ -205,7 +191,7 @@ class HttpFetcher:
 
     def _headers(self, url: SplitResult, wanted: Mapping[str, str]) -> dict[str, str]:
         headers = {"User-Agent": "Showcall", "Accept-Encoding": "gzip", **wanted}
-        if not self._request.keep:
+        if not self._keep:
             headers["Connection"] = "close"
         if url[:2] != self._origin:
             headers.pop("Authorization", None)

@@ -1,27 +1,25 @@
 """A URL as a visitor meets it, under blackbox_exporter's names."""
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from collector.actuator import authorization
 from collector.bounded_socket import connect, start_tls
 from collector.deadline import Deadline
-from collector.http_fetch import HttpAnswer, HttpFetcher, HttpRequest, Phases
+from collector.http_fetch import HttpAnswer, HttpFetcher, Phases
 from collector.resolver import Resolver
 from collector.round import ErrorKind
-from collector.source import Finding, Measured, Scraped, ScrapeError, measured
+from collector.site import Site
+from collector.source import Finding, Measured, Scraped, ScrapeError, gauges, measured
 from collector.tls import looking_context, not_after
-from metrics.values import Metadata
 
+# A site's own 401 is an answer; AUTH is raised only for a password file that we cannot read.
+OUR_FAULTS = frozenset({ErrorKind.INTERNAL, ErrorKind.AUTH})
 UNVERIFIED = frozenset({ErrorKind.TLS_EXPIRED, ErrorKind.TLS_UNTRUSTED, ErrorKind.TLS_WRONG_HOST})
 
-METADATA = {
-    name: Metadata("gauge", text)
-    for name, text in {
+METADATA = gauges(
+    {
         "probe_success": "Whether the site answered with a status of 2xx.",
         "probe_duration_seconds": "How long the whole probe took.",
         "probe_http_status_code": "The answer's status, 0 without an answer.",
@@ -34,39 +32,25 @@ METADATA = {
         "probe_dns_lookup_time_seconds": "Time to look the name up.",
         "probe_ip_protocol": "4 or 6.",
         "probe_ssl_earliest_cert_expiry": "When the site's certificate ends, in Unix seconds.",
-    }.items()
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeSettings:
-    """What is asked. ``redirects`` is how many are followed; none by default."""
-
-    url: str
-    user: str | None
-    password_file: Path | None
-    ca_file: Path | None
-    body_limit: int
-    redirects: int = 0
+    }
+)
 
 
 class HttpProbeSource:
-    """One URL, over a new connection each time, as a visitor comes."""
+    """One URL, over a new connection each time, as a visitor comes; follows as many ``redirects``."""
 
-    def __init__(self, settings: ProbeSettings, resolver: Resolver) -> None:
-        self._settings = settings
+    def __init__(self, site: Site, resolver: Resolver, redirects: int = 0) -> None:
+        self._site = site
         self._resolver = resolver
-        request = HttpRequest(settings.url, settings.body_limit, settings.redirects, keep=False)
-        self._fetcher = HttpFetcher(request, resolver, settings.ca_file)
+        self._fetcher = HttpFetcher(site, resolver, redirects, keep=False)
 
     def fetch(self, at: float, deadline: Deadline) -> Scraped:  # noqa: ARG002 - a Source is given its time
         """Probe once. A broken site is a finding, not a failed look; only faults of ours raise."""
         begun = time.monotonic()
-        headers = {"Accept": "*/*"} | authorization(self._settings.user, self._settings.password_file)
         try:
-            answer = self._fetcher.get(headers, deadline)
+            answer = self._fetcher.get({"Accept": "*/*"}, deadline)
         except ScrapeError as error:
-            if error.kind is ErrorKind.INTERNAL:
+            if error.kind in OUR_FAULTS:
                 raise
             verdict = [*_verdict(None, time.monotonic() - begun), *self._look_at_certificate(error, deadline)]
             return _result(verdict, Finding(error.kind, error.text))
@@ -80,7 +64,7 @@ class HttpProbeSource:
 
     def _look_at_certificate(self, error: ScrapeError, deadline: Deadline) -> list[Measured]:
         """When the certificate that we refused ends: worth knowing exactly then."""
-        url = urlsplit(self._settings.url)
+        url = urlsplit(self._site.url)
         if error.kind not in UNVERIFIED or url.scheme != "https" or url.hostname is None:
             return []
         try:

@@ -12,7 +12,7 @@ import psutil
 from collector.deadline import Deadline
 from collector.process_tree import TICKS, CpuMeter, Memory, ProcessStat, advanced, read_all, read_memory, tree
 from collector.round import ErrorKind
-from collector.source import Finding, Measured, Scraped, ScrapeError, measured, scraped
+from collector.source import Finding, Measured, Scraped, ScrapeError, gauges, measured, scraped
 from collector.stack_file import StackFile, StandIn
 from metrics.values import Metadata
 
@@ -20,19 +20,20 @@ MEMORY_EVERY = 5
 CPU_PERIOD = 100_000.0  # microseconds, the kernel's usual period of a quota
 START_TOLERANCE_SECONDS = 2.0
 
-METADATA = {
-    "container_cpu_usage_seconds_total": Metadata("counter", "Processor time of the whole process tree."),
-    "container_memory_working_set_bytes": Metadata("gauge", "Proportional memory of the whole process tree."),
-    "container_memory_rss": Metadata("gauge", "The same without pages of files."),
-    "container_spec_memory_limit_bytes": Metadata("gauge", "Memory limit of the container, 0 without one."),
-    "container_spec_cpu_quota": Metadata("gauge", "Processor quota in microseconds a period."),
-    "container_spec_cpu_period": Metadata("gauge", "Period of the quota in microseconds."),
-    "container_start_time_seconds": Metadata("gauge", "When the process began, in Unix seconds."),
-    "container_last_seen": Metadata("gauge", "When the process was last seen, in Unix seconds."),
-    "container_processes": Metadata("gauge", "Processes in the tree."),
-    "container_threads": Metadata("gauge", "Threads in the tree."),
-    "container_simulated": Metadata("gauge", "1: a local process stands in for this container."),
-}
+METADATA = gauges(
+    {
+        "container_memory_working_set_bytes": "Proportional memory of the whole process tree.",
+        "container_memory_rss": "The same without pages of files.",
+        "container_spec_memory_limit_bytes": "Memory limit of the container, 0 without one.",
+        "container_spec_cpu_quota": "Processor quota in microseconds a period.",
+        "container_spec_cpu_period": "Period of the quota in microseconds.",
+        "container_start_time_seconds": "When the process began, in Unix seconds.",
+        "container_last_seen": "When the process was last seen, in Unix seconds.",
+        "container_processes": "Processes in the tree.",
+        "container_threads": "Threads in the tree.",
+        "container_simulated": "1: a local process stands in for this container.",
+    }
+) | {"container_cpu_usage_seconds_total": Metadata("counter", "Processor time of the whole process tree.")}
 
 
 @dataclass(slots=True)

@@ -9,26 +9,25 @@ import structlog
 
 from collector.deadline import Deadline
 from collector.round import ErrorKind, TargetReport
-from collector.source import Measured, Scraped, ScrapeError, measured
+from collector.source import Measured, Scraped, ScrapeError, gauges, measured
 from collector.target import Target, own_origin
 from collector.target_labels import LabelLimits, TargetLabels
-from metrics.values import Appended, Batch, Labels, Metadata
+from metrics.values import Appended, Batch, Labels
 
 Append = Callable[[Batch], Appended]
 
 UNLIMITED = LabelLimits(count=1_000_000, value_length=1_000_000_000)
 
-METADATA = {
-    name: Metadata("gauge", text)
-    for name, text in {
+METADATA = gauges(
+    {
         "up": "Whether the last look at this target worked.",
         "scrape_duration_seconds": "How long it took.",
         "scrape_samples_scraped": "Samples that the target gave.",
         "scrape_samples_post_metric_relabeling": "Samples that were left to be stored.",
         "scrape_series_added": "Series that the look before did not have.",
         "showcall_scrape_error": "1 with the kind of what is wrong with the target now.",
-    }.items()
-}
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,11 @@ def measured(metric: str, value: float, /, **labels: str) -> Measured:
     return labels_of({"__name__": metric, **labels}), value
 
 
+def gauges(texts: Mapping[str, str]) -> dict[str, Metadata]:
+    """Metadata of metrics that are all gauges, from their help texts."""
+    return {name: Metadata("gauge", text) for name, text in texts.items()}
+
+
 def scraped(
     samples: list[Measured],
     metadata: Mapping[str, Metadata],

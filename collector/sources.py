@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 
 from collector.actuator import ActuatorSource, PageSettings
 from collector.exposition_grammar import PageFormat
-from collector.http_probe import HttpProbeSource, ProbeSettings
+from collector.http_probe import HttpProbeSource
 from collector.local_processes import LocalProcessesSource
 from collector.postgresql import PostgresqlSettings, PostgresqlSource
 from collector.redis import RedisSettings, RedisSource
 from collector.resolver import Resolver
+from collector.site import Site
 from collector.source import Source
 from collector.target import Target
 from collector.target_labels import LabelLimits
@@ -66,28 +67,22 @@ def _port(target: TargetSettings) -> int:
 
 
 def _actuator(target: TargetSettings, settings: CollectorSettings, resolver: Resolver) -> Source:
-    page = PageSettings(
-        url=target.url or "",
-        user=target.user,
-        password_file=target.password_file,
-        ca_file=target.ca_file,
-        body_limit=settings.body_limit_bytes,
-        sample_limit=settings.sample_limit,
-        fallback=FALLBACKS[settings.fallback_scrape_protocol],
-    )
-    return ActuatorSource(page, resolver)
+    fallback = FALLBACKS[settings.fallback_scrape_protocol]
+    return ActuatorSource(PageSettings(_site(target, settings), settings.sample_limit, fallback), resolver)
 
 
 def _http_probe(target: TargetSettings, settings: CollectorSettings, resolver: Resolver) -> Source:
-    probe = ProbeSettings(
+    return HttpProbeSource(_site(target, settings), resolver, target.redirects)
+
+
+def _site(target: TargetSettings, settings: CollectorSettings) -> Site:
+    return Site(
         url=target.url or "",
+        body_limit=settings.body_limit_bytes,
         user=target.user,
         password_file=target.password_file,
         ca_file=target.ca_file,
-        body_limit=settings.body_limit_bytes,
-        redirects=target.redirects,
     )
-    return HttpProbeSource(probe, resolver)
 
 
 def _redis(target: TargetSettings, _: CollectorSettings, resolver: Resolver) -> Source:

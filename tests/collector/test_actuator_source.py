@@ -17,6 +17,7 @@ from collector.deadline import Deadline
 from collector.exposition_grammar import PageFormat
 from collector.resolver import Resolver
 from collector.round import ErrorKind
+from collector.site import Site
 from collector.source import Scraped, ScrapeError
 from metrics.values import label
 from tests.collector.raw_server import (
@@ -37,7 +38,7 @@ LIMIT = 10 * 1024 * 1024
 
 
 def settings(url: str) -> PageSettings:
-    return PageSettings(url, None, None, None, LIMIT, 50_000, None)
+    return PageSettings(Site(url, LIMIT), 50_000, None)
 
 
 @contextmanager
@@ -376,14 +377,14 @@ def test_a_user_and_password_are_sent_and_never_to_another_site(tmp_path: Path) 
             sock.sendall(moved)
 
         with serving(move) as first:
-            chosen = replace(settings(first.url), user="ali", password_file=password)
+            chosen = PageSettings(Site(first.url, LIMIT, "ali", password), 50_000, None)
             ActuatorSource(chosen, Resolver()).fetch(NOW, soon())
     assert b"Authorization: Basic YWxpOm9wZW4gc2VzYW1l" in heads[0]
     assert b"Authorization" not in heads[1]
 
 
 def test_a_missing_password_file_is_named_and_its_absence_is_no_fault_of_the_target(tmp_path: Path) -> None:
-    chosen = replace(settings("http://127.0.0.1:1/"), user="ali", password_file=tmp_path / "nothing")
+    chosen = PageSettings(Site("http://127.0.0.1:1/", LIMIT, "ali", tmp_path / "nothing"), 50_000, None)
     with pytest.raises(ScrapeError, match="nothing cannot be read: No such file") as caught:
         ActuatorSource(chosen, Resolver()).fetch(NOW, soon())
     assert caught.value.kind is ErrorKind.AUTH

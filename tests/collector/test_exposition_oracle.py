@@ -67,14 +67,14 @@ def same(left: dict[Labels, float], right: dict[Labels, float]) -> bool:
     }
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(PAGES)
 def test_text_pages_read_as_prometheus_client_reads_them(page: Page) -> None:
     text = written(page)
     assert same(ours(text, PageFormat.TEXT), theirs(read_text(text)))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(PAGES)
 def test_openmetrics_pages_read_as_prometheus_client_reads_them(page: Page) -> None:
     text = "".join(sorted(written(page).splitlines(keepends=True))) + "# EOF\n"

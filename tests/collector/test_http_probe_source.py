@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from collector.http_probe import HttpProbeSource, ProbeSettings
+from collector.http_probe import HttpProbeSource
 from collector.resolver import Resolver
 from collector.round import ErrorKind
+from collector.site import Site
 from collector.source import Finding, Scraped, ScrapeError
 from collector.tls import not_after
 from metrics.values import label
-from tests.collector.certificates import Authority, Site
+from tests.collector.certificates import Authority, ServerFiles
 from tests.collector.raw_server import (
     HOST,
     RawServer,
@@ -38,7 +39,7 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="the 
 def probe(
     url: str, ca_file: Path | None = None, redirects: int = 0, limit: int = 10 << 20
 ) -> HttpProbeSource:
-    return HttpProbeSource(ProbeSettings(url, None, None, ca_file, limit, redirects), Resolver())
+    return HttpProbeSource(Site(url, limit, ca_file=ca_file), Resolver(), redirects)
 
 
 def look(serve: Serve, seconds: float = 2.0, redirects: int = 0, limit: int = 10 << 20) -> Scraped:
@@ -145,7 +146,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @contextmanager
-def tls_site(site: Site, maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> Iterator[RawServer]:
+def tls_site(site: ServerFiles, maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> Iterator[RawServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(site.certificate, site.key)
     if maximum is not ssl.TLSVersion.TLSv1_3:

@@ -14,6 +14,7 @@ from collector.deadline import Deadline
 from collector.resolver import Resolver
 from collector.round import ErrorKind, Round, TargetReport
 from collector.scrape_loop import ScrapeLoop
+from collector.site import Site
 from collector.source import Finding, Scraped, ScrapeError, Source, measured, scraped
 from collector.target import Target, own_origin
 from collector.target_labels import LabelLimits
@@ -117,7 +118,7 @@ def looping(
     try:
         yield loop, sink
     finally:
-        loop.stop(3.0)
+        loop.stop(1.0)
 
 
 def status(loop: ScrapeLoop, name: str) -> TargetReport:
@@ -234,7 +235,7 @@ def test_f10_two_targets_that_give_the_same_series_are_told_apart() -> None:
 
 def test_f01_a_hanging_target_moves_no_other_and_holds_one_worker() -> None:
     with serving(lambda sock: time.sleep(30)) as server:
-        page = PageSettings(server.url, None, None, None, 1000, 1000, None)
+        page = PageSettings(Site(server.url, 1000), 1000, None)
         hanging = target("hanging", ActuatorSource(page, Resolver()), interval=0.5, timeout=0.45)
         good = [target(f"good_{n}", Answering(), interval=0.5, timeout=0.45) for n in range(50)]
         with looping(hanging, *good, interval=0.5) as (loop, sink):
@@ -338,7 +339,7 @@ def test_f11_a_wall_clock_that_is_set_makes_no_round_twice_and_leaves_none_out(j
     with looping(target("concert", Answering()), clocks=clocks) as (loop, sink):
         sink.wait(4)
         clocks.wall += jump
-        sink.wait(12)
+        sink.wait(10)
         assert loop.alive(clocks.clock())
     gaps = [later - earlier for earlier, later in pairwise(sink.at)]
     assert max(gaps) < 5 * INTERVAL
