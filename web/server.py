@@ -14,6 +14,7 @@ from web.events import Events, Receive, Scope, Send
 from web.parts import ConsoleParts
 
 WORKERS = 8
+BACKLOG = 128
 STOP_SECONDS = 3.0
 
 
@@ -88,6 +89,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # From here on the port is ours for sure, and whoever reads the address may use it.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise PortInUseError(
