@@ -52,11 +52,21 @@ class Move:
 
 
 class LeverWriter:
-    """Sends moves, and records what became of them."""
+    """Sends moves, and records what became of them.
 
-    def __init__(self, parts: Parts, readings: LeverReadings) -> None:
+    Args:
+        now: the step's time. Facts are stamped up to 0.3 s ahead of the clock, and what answers them must not
+            seem to come before them.
+    """
+
+    def __init__(self, parts: Parts, readings: LeverReadings, now: float) -> None:
         self._parts = parts
         self._readings = readings
+        self._now = now
+
+    def at(self) -> float:
+        """The time now, for what happens during this step."""
+        return max(self._parts.clock(), self._now)
 
     def intend(self, tx: Connection, run: Run, move: Move, version: int | None, now: float) -> Intent:
         """Write the intent and the move's rows; the caller commits, then calls ``send``."""
@@ -115,7 +125,7 @@ class LeverWriter:
 
     def applied(self, run: Run, intent: Intent, reading: LeverReading) -> Run:
         """The lever shows what was intended: memory, lease, run and timeline move on together."""
-        at = self._parts.clock()
+        at = self.at()
         self._readings.learned(run.lever, reading)
         memory = _as_written(run_memory.from_json(intent.after), intent, reading, at)
         run = run_changes.remember(run, memory)
@@ -126,7 +136,7 @@ class LeverWriter:
 
     def overtaken(self, run: Run, intent: Intent, text: str) -> Run:
         """The intent had no effect, or none that is left: the run decides anew."""
-        at = self._parts.clock()
+        at = self.at()
         with self._parts.database.transaction() as tx:
             run_changes.save(tx, run)
             intent_store.resolve(tx, intent, IntentState.NOT_APPLIED, text, at)
@@ -136,7 +146,7 @@ class LeverWriter:
 
     def failed(self, run: Run, intent: Intent, state: IntentState, text: str) -> Run:
         """The lever will not move: a first move ends the run, a later one is tried again after a pause."""
-        at = self._parts.clock()
+        at = self.at()
         if intent.purpose is not Purpose.FIRST:
             run = run_changes.remember(
                 run, _after_failure(run_memory.from_json(run.control), intent, state, at)
@@ -152,7 +162,7 @@ class LeverWriter:
         return run
 
     def _sent(self, intent: Intent) -> SetResult:
-        lever, now = self._parts.levers[intent.lever], self._parts.clock()
+        lever, now = self._parts.levers[intent.lever], self.at()
         if intent.purpose is Purpose.LET_GO:
             return lever.let_go(LettingGo(intent.if_version, intent.request_id, intent.run_key), now)
         change = Change(
@@ -176,7 +186,7 @@ class LeverWriter:
     def _unknown(self, run: Run, intent: Intent, result: Unknown) -> Run:
         """Not known: the next step reads the lever before anything else."""
         self._readings.forget(run.lever)
-        at = self._parts.clock()
+        at = self.at()
         with self._parts.database.transaction() as tx:
             run_changes.save(tx, run)
             intent_store.note(tx, intent, result.text)

@@ -73,7 +73,7 @@ class RunLoop:
         with database.reading() as connection:
             tick = Tick(now, lag, kill_switch_store.read(connection))
         readings = LeverReadings(parts.levers, parts.clock)
-        writer = LeverWriter(parts, readings)
+        writer = LeverWriter(parts, readings, now)
         starter = Starter(parts, readings, writer)
         tick = RequestDesk(parts, readings, starter, LettingGo(parts, writer)).answer_all(tick)
         troubles = self._incidents.unresolved()

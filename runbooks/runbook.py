@@ -67,7 +67,7 @@ class Verify:
 
     Attributes:
         expr: the signal, in ``unit``; effective when it is below ``below``.
-        throughput: what must not fall under half while somebody waits; ``waiting`` counts those who do.
+        throughput: what must not fall under half while somebody waits in vain; ``waiting`` counts those.
         effect_delay: seconds before the first look; ``deadline``: seconds until the verdict is final.
     """
 

@@ -71,7 +71,7 @@ class Unresolved:
         state = RunState.EXPIRED if run.started_at is None else RunState.LET_GO
         ending = Ending(state, "overtaken", f"{run.runbook} is over: {text}")
         with self._parts.database.transaction() as tx:
-            return end(tx, run, ending, self._parts.clock())
+            return end(tx, run, ending, self._writer.at())
 
     def _wanted(self, moment: Moment, intent: Intent, still_firing: bool) -> Wanted:
         match intent.purpose:

@@ -5,7 +5,9 @@ one effect delay, and "effective" after one and a half backlogs. Not effective *
 a person; only measured harm, or no effect at all by the deadline, gives it back (by ramp). In the other
 direction not being effective by the deadline is enough to undo.
 
-Harm is measured where the work is done: completions under half of what they were while somebody waits.
+Harm is measured where the work is done: completions under half of what they were while somebody waits in
+vain, that is, while the work stands idle. What serves less although it is busy has become slower by itself,
+and needs its protection more than before.
 """
 
 from dataclasses import dataclass, replace
@@ -76,7 +78,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The effect now; None without a fresh answer. ``waiting``: how many people or requests wait."""
+    """The effect now; None without a fresh answer. ``waiting``: how many people or requests wait in vain."""
 
     signal: float | None
     throughput: float | None = None

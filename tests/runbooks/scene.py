@@ -37,6 +37,7 @@ class Facts:
     active: float = 40.0
     waiting: float = 30.0
     pool_size: float = 10.0
+    busy: float = 10.0
     latency: float = 1.2
     redis_up: float = 1.0
     breaker_open: float = 0.0
@@ -153,6 +154,10 @@ class Scene:
         """The throttle works: nobody waits for a connection, users still ask."""
         self.facts = replace(self.facts, pending=0.0, active=self.lever.value)
 
+    def harm(self) -> None:
+        """The throttle is too deep: people wait, and the database stands idle."""
+        self.facts = replace(self.facts, pending=0.0, completions=1.0, active=8.0, waiting=50.0, busy=0.4)
+
     def over(self) -> None:
         """The surge has ended and everybody is gone."""
         self.facts = replace(self.facts, pending=0.0, active=0.0, waiting=0.0, completions=0.2)
@@ -249,6 +254,7 @@ def _batch(made: Scene) -> Batch:
     values = {
         (("__name__", "hikaricp_connections_pending"),): facts.pending,
         (("__name__", "hikaricp_connections_max"),): facts.pool_size,
+        (("__name__", "hikaricp_connections_active"),): facts.busy,
         (("__name__", "hikaricp_connections_usage_seconds_count"),): made.completed,
         (("__name__", "queue_active"),): facts.active,
         (("__name__", "queue_waiting"),): facts.waiting,

@@ -264,7 +264,7 @@ def test_where_the_target_has_no_ramp_our_own_ramp_brings_it_back(tmp_path: Path
     with scene(tmp_path) as world:
         world.lever.has_release = False
         world.tick(2)
-        world.facts = replace(world.facts, pending=0.0, completions=1.0, active=8.0, waiting=50.0)
+        world.harm()
         world.tick(60)
         assert world.lever.value == 1000
         assert world.run.state is RunState.UNDONE
@@ -273,7 +273,7 @@ def test_where_the_target_has_no_ramp_our_own_ramp_brings_it_back(tmp_path: Path
 @pytest.mark.parametrize("mode", [Mode.FAIL, Mode.APPLY_THEN_RESET])
 def test_a_release_that_fails_is_tried_again_and_never_steered_against(world: Scene, mode: Mode) -> None:
     world.tick(2)
-    world.facts = replace(world.facts, pending=0.0, completions=1.0, active=8.0, waiting=50.0)
+    world.harm()
     while not world.rows(TimelineKind.UNDONE):
         world.lever.modes = [mode]
         world.tick()

@@ -218,7 +218,6 @@ def test_release_now_works_while_the_kill_switch_is_on(world: Scene) -> None:
 
 
 def test_two_undone_runs_within_half_an_hour_engage_the_kill_switch(world: Scene) -> None:
-    harmed = replace(world.facts, pending=0.0, completions=1.0, active=8.0, waiting=50.0)
     surged = world.facts
     for _ in range(2):
         world.facts = surged
@@ -228,7 +227,7 @@ def test_two_undone_runs_within_half_an_hour_engage_the_kill_switch(world: Scene
         if world.run.state is RunState.ASKED:
             approve(world)
             world.tick(2)
-        world.facts = harmed
+        world.harm()
         world.tick(20)
         world.incidents.firing = ()
         world.tick(60)

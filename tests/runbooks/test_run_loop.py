@@ -268,7 +268,7 @@ def test_a_backlog_that_comes_back_during_the_ramp_is_cut_again_in_the_same_run(
 
 def test_measured_harm_undoes_the_throttle_by_ramp(world: Scene) -> None:
     world.tick(2)
-    world.facts = replace(world.facts, pending=0.0, completions=1.0, active=8.0, waiting=50.0)
+    world.harm()
     world.tick(25)
     assert [row.reason for row in world.rows(TimelineKind.UNDONE)] == ["harm"]
     world.tick(30)
@@ -278,6 +278,14 @@ def test_measured_harm_undoes_the_throttle_by_ramp(world: Scene) -> None:
     world.facts = replace(world.facts, pending=20.0)
     world.tick(40)
     assert [run.state for run in world.runs()] == [RunState.UNDONE, RunState.ASKED]
+
+
+def test_a_database_that_became_slower_by_itself_keeps_its_protection(world: Scene) -> None:
+    world.tick(2)
+    world.facts = replace(world.facts, pending=0.0, completions=1.0, active=8.0, waiting=50.0, busy=7.0)
+    world.tick(40)
+    assert world.rows(TimelineKind.UNDONE) == []
+    assert world.run.state is RunState.HOLDING
 
 
 def test_f45_a_throttle_without_any_effect_is_told_and_then_given_back(world: Scene) -> None:
