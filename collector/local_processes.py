@@ -103,7 +103,7 @@ class LocalProcessesSource:
     ) -> list[Measured]:
         watched.cpu = advanced(watched.cpu, mine)
         if due or watched.memory is None:
-            watched.memory = self._read_memory(mine, deadline) or watched.memory or Memory()
+            watched.memory = self._read_memory(mine, deadline) or watched.memory
         return container_samples(watched.stand_in, watched.cpu, watched.memory, mine, at)
 
     def _read_memory(self, mine: list[ProcessStat], deadline: Deadline) -> Memory | None:
@@ -136,12 +136,10 @@ def why_gone(stand_in: StandIn, processes: dict[int, ProcessStat], start_ticks: 
 
 
 def container_samples(
-    stand_in: StandIn, cpu: CpuMeter, memory: Memory, mine: list[ProcessStat], at: float
+    stand_in: StandIn, cpu: CpuMeter, memory: Memory | None, mine: list[ProcessStat], at: float
 ) -> list[Measured]:
-    """cAdvisor's series of one container."""
+    """cAdvisor's series of one container; without those of memory while that could not be read."""
     facts = {
-        "container_memory_working_set_bytes": memory.whole,
-        "container_memory_rss": memory.anonymous,
         "container_spec_memory_limit_bytes": stand_in.memory or 0.0,
         "container_start_time_seconds": stand_in.started,
         "container_last_seen": at,
@@ -149,6 +147,9 @@ def container_samples(
         "container_threads": float(sum(process.threads for process in mine)),
         "container_simulated": 1.0,
     }
+    if memory is not None:
+        facts["container_memory_working_set_bytes"] = memory.whole
+        facts["container_memory_rss"] = memory.anonymous
     if stand_in.cpus is not None:
         facts["container_spec_cpu_quota"] = stand_in.cpus * CPU_PERIOD
         facts["container_spec_cpu_period"] = CPU_PERIOD

@@ -181,6 +181,16 @@ def test_memory_is_read_at_every_fifth_look_only(
     assert looks_that_read == [0, 4, 5, 9]
 
 
+def test_memory_that_could_not_be_read_in_time_is_left_out_and_not_zero(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = LocalProcessesSource(stack_file(tmp_path, entry("concert", os.getpid())))
+    monkeypatch.setattr(source, "_read_memory", lambda *_: None)
+    found = values(source.fetch(NOW, soon()), "concert")
+    assert "container_memory_working_set_bytes" not in found
+    assert "container_cpu_usage_seconds_total" in found
+
+
 def test_f15_a_process_that_has_gone_is_told_and_the_others_go_on(start: Start, tmp_path: Path) -> None:
     first, second = start(WITH_CHILDREN), start(WITH_CHILDREN)
     source = LocalProcessesSource(
