@@ -85,9 +85,9 @@ class DrillPlan:
     patience: Patience = field(default_factory=Patience)
     healthy_seconds: float = 20.0
     healthy_rate: float = 0.3
-    surge_seconds: float = 90.0
+    surge_seconds: float = 80.0
     surge_rate: float | None = None
-    tail_seconds: float = 115.0
+    tail_seconds: float = 120.0
     tail_rate: float = 0.2
     linger: float = 5.0
     settle: float = 10.0
