@@ -31,7 +31,8 @@ class Part:
     """One process of the stack that is to be started.
 
     ``answers`` says whether it does its work yet; ``ports`` and ``memory_bytes`` are those of the container
-    that it stands for; ``logs`` are the names of the logs that may say why it does not start.
+    that it stands for; ``logs`` are the names of the logs that may say why it does not start, ``remedy`` is
+    what to try then.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Part:
     ports: tuple[int, ...]
     memory_bytes: int
     logs: tuple[str, ...]
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ def _postgres(site: Site, home: cluster.Cluster) -> Part:
         ports=(site.config.postgres_port,),
         memory_bytes=postgres.CONTAINER_BYTES,
         logs=("database",),
+        # Nothing waits for the disk, so a machine that lost its power may have left broken data.
+        remedy="If the data are broken, `showcall stack down --purge` makes way for new ones. ",
     )
 
 
@@ -162,7 +166,7 @@ def _identity(process: subprocess.Popen[bytes]) -> ProcessIdentity:
 def _failed(site: Site, part: Part, found: str) -> StackError:
     ports = " and ".join(str(port) for port in part.ports)
     lines = [line for name in part.logs for line in last_lines(site.layout.log(name), 8)]
-    advice = "\n".join(["The end of its log:", *(f"    {line}" for line in lines)])
+    advice = "\n".join([f"{part.remedy}The end of its log:", *(f"    {line}" for line in lines)])
     return StackError(Fault(part.name, found, f"an answer on port {ports}", advice))
 
 

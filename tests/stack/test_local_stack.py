@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,9 @@ import psycopg
 import pytest
 
 from stack.config import StackConfig
-from stack.local import Condition, StackError, StackState, Step, down, status, up
+from stack.local import Capacity, Condition, StackError, StackState, Step, dataset, down, status, up
+from stack.local.capacity import Measurement, calibrate
+from stack.local.layout import Layout
 from stack.local.process_identity import ProcessIdentity, is_alive, tree
 from tests.stack.service_rig import eventually
 
@@ -214,6 +217,32 @@ def test_another_number_of_seats_in_the_config_loads_anew(stack: Stack) -> None:
         stack.config = replace(before, seats=40_000)
         stack.up()
         assert stack.ask("concert", "SELECT count(*) FROM seats") == [(40_000,)]
+        stack.down()
+    finally:
+        stack.config = before
+
+
+def test_the_number_of_seats_follows_the_measured_capacity(stack: Stack) -> None:
+    before = stack.config
+    engine = dataset.engine_for(Layout(before.run_dir), before)
+
+    def calibrated(*rates: float) -> Capacity:
+        looks = iter(Measurement(rate, 0.5, 0.0) for rate in rates)
+        return calibrate(engine, stack.config, lambda: next(looks), lambda: datetime.now(UTC), print)
+
+    try:
+        stack.config = replace(before, seats=200_000)
+        stack.up()
+        grown = calibrated(9.7, 4.85)
+        assert (grown.seats, grown.queries_per_second, grown.ok) == (400_000, 4.85, True)
+        assert stack.ask("concert", "SELECT count(DISTINCT id) FROM seats") == [(400_000,)]
+        shrunk = calibrated(2.91, 4.85)
+        assert (shrunk.seats, shrunk.queries_per_second, shrunk.ok) == (240_000, 4.85, True)
+        assert stack.ask("concert", "SELECT count(DISTINCT id) FROM seats") == [(240_000,)]
+        hopeless = calibrated(1.0, 1.0)
+        assert (hopeless.seats, hopeless.ok) == (200_000, False)
+        assert hopeless.reason is not None
+        assert "the number of seats is at its bound" in hopeless.reason
         stack.down()
     finally:
         stack.config = before
