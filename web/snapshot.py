@@ -287,7 +287,7 @@ def shown_target(report: TargetReport, settings: Settings, now: float) -> ShownT
     )
     return ShownTarget(
         name=report.target,
-        up=report.up,
+        up=report.up and report.error_kind is None,
         age=None if report.last_up_at is None else max(0.0, now - report.last_up_at),
         error=report.error or "",
         simulated=simulated,
