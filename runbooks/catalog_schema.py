@@ -2,16 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from settings.schema import Duration, Frozen, Name, RunbookMode
-
-
-def _number_or_state(value: object) -> object:
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+from settings.schema import Duration, Frozen, Name, NumberOrState, RunbookMode
 
 
 class FileGuard(Frozen):
@@ -60,7 +53,7 @@ class FileSet(Frozen):
 
     lever: Name
     second: Name | None = None
-    value: Annotated[float | str, BeforeValidator(_number_or_state)]
+    value: NumberOrState
 
 
 class FileDo(Frozen):

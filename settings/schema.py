@@ -166,6 +166,10 @@ def _number_or_state(value: object) -> object:
         return value
 
 
+NumberOrState = Annotated[float | str, BeforeValidator(_number_or_state)]
+"""A lever's value."""
+
+
 class LeverSettings(Frozen):
     """One typed knob. Numeric levers have ``minimum``/``maximum``; state levers have ``states``.
 
@@ -182,7 +186,7 @@ class LeverSettings(Frozen):
     breaker: str | None = None
     minimum: float | None = None
     maximum: float | None = None
-    baseline: Annotated[float | str, BeforeValidator(_number_or_state)]
+    baseline: NumberOrState
     safe_direction: Literal["down", "up"] | None = None
     safe_state: str | None = None
     states: tuple[str, ...] = ()

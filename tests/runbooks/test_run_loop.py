@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from alerts.timeline import TimelineKind
+from metrics.store import Store
 from runbooks import decision_store, lease_store, lever_store
 from runbooks.decision import DecisionReason
 from runbooks.lease import LeasePhase
@@ -294,3 +295,11 @@ def test_f45_a_throttle_without_any_effect_is_told_and_then_given_back(world: Sc
     assert reasons == ["not_effective_yet", "no_effect"]
     assert [row.reason for row in world.rows(TimelineKind.UNDONE)] == ["no_effect"]
     assert len(world.runs()) == 1
+
+
+def test_started_in_the_middle_of_an_incident_it_acts_as_soon_as_the_facts_are_there(world: Scene) -> None:
+    world.store = Store()
+    world.tick(4)
+    assert world.lever.value == 8
+    assert len(world.runs()) == 1
+    assert len(world.lever.changes()) == 1

@@ -1,0 +1,82 @@
+"""What runbooks see of incidents, and which alerts they are for."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from alerts import alert_store, incident_store
+from alerts.alert_state import AlertState
+from alerts.incident import Incident, IncidentState
+from database import Database
+from runbooks.catalog_files import matchers
+from runbooks.trouble import IncidentsInDatabase, Trouble, concerns
+from tests.runbooks.scene import START, alert, lever_settings, shipped_throttle
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{tmp_path}/showcall.db")
+    made.create_all()
+    yield made
+    made.close()
+
+
+def test_only_firing_alerts_of_incidents_that_are_not_over_are_seen(database: Database) -> None:
+    incident = Incident(0, "Pool exhausted", IncidentState.OPEN, "pool", "critical", START)
+    with database.transaction() as tx:
+        over = incident_store.add(tx, replace(incident, state=IncidentState.RESOLVED))
+        here = incident_store.add(tx, incident)
+        states = (AlertState.FIRING, AlertState.PENDING, AlertState.UNKNOWN)
+        alerts = [replace(alert("PoolExhausted"), state=state, incident_id=here) for state in states]
+        alert_store.add_all(tx, [*alerts, replace(alerts[0], incident_id=over)])
+    found = IncidentsInDatabase(database).unresolved()
+    assert [(trouble.incident_id, [each.state for each in trouble.firing]) for trouble in found] == [
+        (here, [AlertState.FIRING])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selector", "fits"),
+    [
+        ("PoolExhausted", True),
+        ("PoolBacklog", False),
+        ('PoolExhausted{pool="HikariPool-1"}', True),
+        ('PoolExhausted{pool="HikariPool-2"}', False),
+        ('{alertname=~"Pool.*", pool!=""}', True),
+        ('{alertname=~"Pool"}', False),
+        ('PoolExhausted{pool!~"Redis.*"}', True),
+    ],
+)
+def test_a_runbook_is_for_alerts_as_a_selector_says(selector: str, fits: bool) -> None:
+    runbook = replace(shipped_throttle().runbooks[0], when=(matchers(selector),))
+    assert concerns(runbook, Trouble(1, (alert("PoolExhausted"),))) is fits
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"minimum": None}, "needs minimum, maximum and safe_direction"),
+        ({"baseline": 5000}, "baseline is 5000.0 (want a number from 7 to 1000)"),
+        ({"baseline": "CLOSED"}, "baseline is 'CLOSED'"),
+        ({"kind": "resilience4j"}, "needs breaker, states and safe_state"),
+        (
+            {
+                "kind": "resilience4j",
+                "breaker": "database",
+                "states": ("CLOSED", "FORCED_OPEN"),
+                "baseline": "CLOSE",
+                "safe_state": "OPEN",
+            },
+            "baseline is 'CLOSE' (want one of the states: CLOSED, FORCED_OPEN); safe_state is 'OPEN'",
+        ),
+    ],
+)
+def test_a_lever_that_does_not_fit_its_kind_says_everything_that_is_wrong(
+    changes: dict[str, object], says: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        lever_settings("http://127.0.0.1:1/x", **changes)
+    assert says in str(caught.value)
