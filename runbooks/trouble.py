@@ -10,6 +10,7 @@ from database import Database
 from metrics.promql.ast import Matcher, MatchOp
 from metrics.promql.patterns import compiled
 from metrics.values import label
+from runbooks import lease_store
 from runbooks.runbook import Runbook
 
 
@@ -35,11 +36,18 @@ class IncidentsInDatabase:
         self._database = database
 
     def unresolved(self) -> Sequence[Trouble]:
-        """Incidents that are not over, oldest first."""
+        """Incidents that are not over, oldest first.
+
+        An alert that came up behind a held lever is an effect of what is being done already: while a lever is
+        held it starts nothing.
+        """
         with self._database.reading() as connection:
             incidents = incident_store.unresolved(connection)
             alerts = alert_store.active(connection) if incidents else ()
-        firing = [alert for alert in alerts if alert.state is AlertState.FIRING]
+            held = bool(lease_store.held(connection))
+        firing = [
+            alert for alert in alerts if alert.state is AlertState.FIRING and not (alert.expected and held)
+        ]
         return [
             Trouble(incident.id, tuple(alert for alert in firing if alert.incident_id == incident.id))
             for incident in incidents

@@ -11,7 +11,9 @@ from alerts import alert_store, incident_store
 from alerts.alert_state import AlertState
 from alerts.incident import Incident, IncidentState
 from database import Database
+from runbooks import lease_store
 from runbooks.catalog_files import matchers
+from runbooks.lease import Lease, LeasePhase
 from runbooks.trouble import IncidentsInDatabase, Trouble, concerns
 from tests.runbooks.scene import START, alert, lever_settings, shipped_throttle
 
@@ -36,6 +38,35 @@ def test_only_firing_alerts_of_incidents_that_are_not_over_are_seen(database: Da
     assert [(trouble.incident_id, [each.state for each in trouble.firing]) for trouble in found] == [
         (here, [AlertState.FIRING])
     ]
+
+
+def test_an_alert_expected_behind_a_held_lever_starts_nothing_until_the_lever_is_back(
+    database: Database,
+) -> None:
+    incident = Incident(0, "Pool exhausted", IncidentState.OPEN, "pool", "critical", START)
+    lease = Lease(
+        lever="active_users_cap",
+        run_key="throttle_queue-1-1",
+        runbook="throttle_queue",
+        component="queue",
+        incident_id=1,
+        value=8.0,
+        baseline=1000.0,
+        unit="users",
+        since=START,
+        until=START + 60,
+        phase=LeasePhase.HELD,
+        doing="holding",
+    )
+    with database.transaction() as tx:
+        here = incident_store.add(tx, incident)
+        firing = replace(alert("ErrorRatioHigh"), state=AlertState.FIRING, incident_id=here, expected=True)
+        alert_store.add_all(tx, [firing])
+        lease_store.save(tx, lease)
+    assert IncidentsInDatabase(database).unresolved()[0].firing == ()
+    with database.transaction() as tx:
+        lease_store.end(tx, lease.lever)
+    assert [each.rule for each in IncidentsInDatabase(database).unresolved()[0].firing] == ["ErrorRatioHigh"]
 
 
 @pytest.mark.parametrize(
