@@ -65,7 +65,7 @@ def test_an_alert_expected_behind_a_held_lever_starts_nothing_until_the_lever_is
         lease_store.save(tx, lease)
     assert IncidentsInDatabase(database).unresolved()[0].firing == ()
     with database.transaction() as tx:
-        lease_store.end(tx, lease.lever)
+        lease_store.end(tx, lease.lever, lease.run_key)
     assert [each.rule for each in IncidentsInDatabase(database).unresolved()[0].firing] == ["ErrorRatioHigh"]
 
 
