@@ -1,18 +1,15 @@
-"""A whole Showcall against the fake stack: configuration, process, console, and what it wrote down."""
+"""A whole Showcall, in this process or one of its own: its console, and what it wrote down."""
 
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import assembly
@@ -25,11 +22,9 @@ from runbooks import lease_store, request_store, run_store
 from runbooks.lease import Lease
 from runbooks.request import NewRequest, Request, RequestKind
 from runbooks.run import Run
-from settings import read_yaml
-from tests.assembly.fake_redis import FakeRedis
-from tests.assembly.fake_stack import FakeStack, wall_clock
+from tests.assembly.assembly_site import REPO, Site
+from tests.assembly.fake_stack import wall_clock
 
-REPO = Path(__file__).parents[2]
 Found = TypeVar("Found")
 
 WITHIN = 20.0
@@ -109,86 +104,6 @@ class Story:
         return "\n".join(f"{row.at:.2f} {row.kind}/{row.reason}: {row.text}" for row in self.rows())
 
 
-@dataclass
-class Site:
-    """One folder with a configuration, a catalog and a data directory, and the stack that it speaks of.
-
-    ``config`` and ``catalog`` start as the repository's own, with the fake's ports and short durations;
-    a test changes them before it starts a Showcall.
-    """
-
-    folder: Path
-    stack: FakeStack
-    redis: FakeRedis
-    config: dict[str, Any] = field(default_factory=dict)
-    catalog: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.config = self._short(read_yaml(REPO / "config.yaml").plain())
-        for path in (REPO / "runbooks/catalog").glob("*.yaml"):
-            self.catalog[path.stem] = _short_runbook(read_yaml(path).plain())
-
-    @property
-    def config_file(self) -> Path:
-        return self.folder / "config.yaml"
-
-    @property
-    def data_dir(self) -> Path:
-        return self.folder / "data"
-
-    @property
-    def database_file(self) -> Path:
-        return self.data_dir / assembly.DATABASE_FILE
-
-    def write(self) -> Path:
-        """Write everything; JSON is YAML."""
-        shutil.copytree(REPO / "runbooks/catalog", self.folder / "catalog", dirs_exist_ok=True)
-        for name, runbook in self.catalog.items():
-            (self.folder / "catalog" / f"{name}.yaml").write_text(json.dumps(runbook, indent=1))
-        self.config_file.write_text(json.dumps(self.config, indent=1))
-        return self.config_file
-
-    def target(self, name: str, kind: str, **keys: object) -> None:
-        """Look at one thing more."""
-        self.config["collector"]["targets"].append({"name": name, "kind": kind, **keys})
-
-    def lever(self, name: str) -> dict[str, Any]:
-        """A lever's settings."""
-        return next(lever for lever in self.config["levers"] if lever["name"] == name)
-
-    def story(self) -> Story:
-        """What is written in the data directory."""
-        return Story(Database(f"sqlite:///{self.database_file}"))
-
-    def _short(self, config: Any) -> dict[str, Any]:
-        config["data_dir"] = "data"
-        config["web"]["port"] = "0"
-        config["alerts"] |= {"rule_files": [str(REPO / "alerts/rules/*.yaml")], "quiet": "1s"}
-        config["runbooks"] |= {"catalog": "catalog", "renew_every": "1s", "facts_stale_after": "1500ms"}
-        page = f"{self.stack.url}/actuator/prometheus"
-        config["collector"] |= {
-            "interval": "500ms",
-            "timeout": "400ms",
-            "targets": [
-                {"name": "concert", "kind": "actuator", "component": "service", "url": page},
-                {"name": "redis", "kind": "redis", "component": "redis", "port": str(self.redis.port)},
-            ],
-        }
-        for lever in config["levers"]:
-            lever["url"] = self.stack.url + urlsplit(lever["url"]).path
-            lever |= {"lease": "10s", "timeout": "500ms"}
-            if lever["name"] == "active_users_cap":
-                lever |= {"maximum": "64", "baseline": "64"}
-        return dict(config)
-
-
-def _short_runbook(runbook: Any) -> dict[str, Any]:
-    runbook["limits"]["cooldown"] = "1s"
-    runbook["verify"]["effect_delay"] = "1s"
-    runbook["release"] |= {"quiet": "1s", "ramp": {"factor": "2", "every": "300ms"}}
-    return dict(runbook)
-
-
 class InProcess:
     """A Showcall in this process, as assembly builds it."""
 
@@ -215,6 +130,7 @@ class Process:
     """``python -m showcall run`` in a process of its own."""
 
     def __init__(self, site: Site, *arguments: str) -> None:
+        self._site = site
         site.write()
         self.log = site.folder / f"showcall-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
@@ -225,6 +141,10 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
             )
+
+    @property
+    def story(self) -> Story:
+        return Story(Database(f"sqlite:///{self._site.database_file}"))
 
     @property
     def said(self) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.assembly.assembly_rig import InProcess, Process, Site
+from tests.assembly.assembly_rig import InProcess, Process
+from tests.assembly.assembly_site import Site
 from tests.assembly.fake_redis import FakeRedis
 from tests.assembly.fake_stack import FakeStack
 

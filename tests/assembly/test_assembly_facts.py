@@ -10,7 +10,8 @@ from alerts.incident import IncidentState
 from alerts.timeline import TimelineKind
 from collector.round import ErrorKind, TargetReport
 from runbooks.run import RunState
-from tests.assembly.assembly_rig import InProcess, Site, Story, always, eventually
+from tests.assembly.assembly_rig import InProcess, Story, always, eventually
+from tests.assembly.assembly_site import Site
 from tests.assembly.fake_stack import FakeStack, PageMode
 
 
@@ -102,7 +103,7 @@ def test_f48_nothing_is_begun_on_facts_that_are_missing(
     refused = eventually(lambda: story.rows(TimelineKind.RUN_REFUSED), "told")
     assert refused[0].reason == "guard_facts"
     assert "never_scraped" in refused[0].text
-    always(lambda: not stack.ledger, "nothing is sent", seconds=1.5)
+    always(lambda: not stack.ledger, "nothing is sent", seconds=1)
 
 
 def test_f13_redis_down_alerts_and_moves_no_lever(
@@ -115,7 +116,7 @@ def test_f13_redis_down_alerts_and_moves_no_lever(
     eventually(lambda: alert_fires(story, "RedisDown"), "RedisDown fires")
     assert status(running, "redis").error_kind is ErrorKind.REFUSED
     assert [incident.cause for incident in story.incidents()] == ["redis"]
-    always(lambda: not stack.ledger, "nothing is sent", seconds=1.5)
+    always(lambda: not stack.ledger, "nothing is sent", seconds=1)
     assert story.runs() == []
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from alerts.incident import Incident, IncidentState
 from alerts.timeline import TimelineKind
 from runbooks.run import RunState
-from tests.assembly.assembly_rig import InProcess, Process, Site, Story, eventually
+from tests.assembly.assembly_rig import InProcess, Process, Story, Visitor, eventually
+from tests.assembly.assembly_site import Site
 from tests.assembly.fake_stack import FakeStack
 
 
@@ -26,8 +27,9 @@ def renewals(stack: FakeStack) -> int:
 
 
 def test_started_in_the_middle_of_an_incident_it_acts_once_and_lets_go_when_demand_is_gone(
-    stack: FakeStack, run_here: Callable[[], InProcess]
+    stack: FakeStack, site: Site, run_here: Callable[[], InProcess]
 ) -> None:
+    site.with_shipped_rules()
     stack.surge()
     story = run_here().story
     until_cut(stack, story)
@@ -41,12 +43,12 @@ def test_started_in_the_middle_of_an_incident_it_acts_once_and_lets_go_when_dema
 
 
 def test_f52_killed_in_the_middle_of_an_incident_it_goes_on_with_the_same_run_and_cuts_no_second_time(
-    stack: FakeStack, site: Site, run_apart: Callable[[], Process]
+    stack: FakeStack, run_apart: Callable[[], Process]
 ) -> None:
     stack.surge()
     first = run_apart()
     assert first.console.address
-    story = site.story()
+    story = first.story
     until_cut(stack, story)
     first.kill()
     before = renewals(stack)
@@ -79,13 +81,22 @@ def tells_everything_once(story: Story) -> None:
     assert [row for row, count in rows.items() if count > 1] == []
 
 
-def test_f66_sigterm_ends_it_cleanly_and_leaves_the_held_lever_to_its_lease(
-    stack: FakeStack, site: Site, run_apart: Callable[[], Process]
+def test_f66_its_console_shows_the_incident_and_sigterm_leaves_the_held_lever_to_its_lease(
+    stack: FakeStack, run_apart: Callable[[], Process]
 ) -> None:
     stack.surge()
     process = run_apart()
-    assert process.console.address
-    until_cut(stack, site.story())
+    console = process.console
+    until_cut(stack, process.story)
+    assert console.get("/incidents/1")[0].status == 302, "to the sign-in page"
+    assert console.sign_in(process.code) == 303
+    answer, page = console.get("/incidents/1")
+    assert answer.status == 200
+    assert "Connection pool exhausted" in page
+    assert "Cap on active users: 64 -&gt; 8 users" in page
+    assert "Connection pool exhausted" in console.get("/incidents")[1]
+    assert "Cap on active users" in console.get("/")[1]
+    assert Visitor(console.address).sign_in(process.code) == 401, "the code works once"
     assert process.terminate(within=10) == 0, process.said
     assert stack.cap.reading()["value"] == 8
     assert stack.cap.reading()["lease"] is not None
@@ -99,7 +110,7 @@ def test_the_target_ramps_back_by_itself_when_showcall_is_dead(
     stack.surge()
     process = run_apart()
     assert process.console.address
-    until_cut(stack, site.story())
+    until_cut(stack, process.story)
     process.kill()
     stack.calm()
     written = len(stack.ledger)

@@ -106,7 +106,7 @@ def test_f44_a_late_old_write_is_refused_with_409_and_what_a_person_set_stands(
     assert stack.cap.reading()["value"] == 30
     assert effects(stack) == []
     assert "no effect any more" in story.texts(TimelineKind.LEVER_UNKNOWN)[-1]
-    always(lambda: stack.cap.reading()["value"] == 30, "the person's value stands", seconds=1.5)
+    always(lambda: stack.cap.reading()["value"] == 30, "the person's value stands", seconds=1)
     assert "left alone" in story.texts(TimelineKind.RUN_REFUSED)[-1]
 
 

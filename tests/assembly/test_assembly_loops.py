@@ -77,7 +77,7 @@ def test_f30_on_a_picture_that_is_late_because_of_ourselves_nothing_is_begun(
         refused = eventually(lambda: running.story.rows(TimelineKind.RUN_REFUSED), "told")
         assert refused[0].reason == "guard_facts"
         assert "our own loop was" in refused[0].text
-        always(lambda: not stack.ledger, "nothing is sent", seconds=1.5)
+        always(lambda: not stack.ledger, "nothing is sent", seconds=1)
         assert counted(running, "missed", "evaluation") >= 2
     eventually(lambda: stack.cuts, "the cut, once we are in time again")
 

@@ -8,7 +8,8 @@ from alerts.timeline import TimelineKind
 from runbooks.lease import LeasePhase
 from runbooks.request import RequestKind, RequestOutcome
 from runbooks.run import RunState
-from tests.assembly.assembly_rig import InProcess, Process, Site, Story, Visitor, always, eventually
+from tests.assembly.assembly_rig import InProcess, Process, Story, Visitor, always, eventually
+from tests.assembly.assembly_site import Site
 from tests.assembly.fake_lever import Write
 from tests.assembly.fake_stack import FakeStack
 
@@ -21,7 +22,7 @@ def test_f54_in_observe_mode_it_says_what_it_would_do_and_sends_nothing(
     story = run_here().story
     observed = eventually(lambda: story.texts(TimelineKind.RUN_OBSERVED), "observed")
     assert "Cap on active users: 64 -> 8 users" in observed[0]
-    always(lambda: not stack.ledger, "nothing is sent", seconds=1.5)
+    always(lambda: not stack.ledger, "nothing is sent", seconds=1)
     assert story.runs() == []
     assert len(story.rows(TimelineKind.RUN_OBSERVED)) == 1
 
@@ -37,7 +38,7 @@ def test_f50_the_kill_switch_freezes_a_held_lever_and_letting_go_is_its_own_word
     eventually(lambda: [lease.phase for lease in story.leases()] == [LeasePhase.FROZEN], "frozen")
     stack.calm()
     sent = len(stack.ledger)
-    always(lambda: stack.cap.reading()["value"] == 8, "the value is kept without demand", seconds=7)
+    always(lambda: stack.cap.reading()["value"] == 8, "the value is kept without demand", seconds=6.5)
     assert all(write.after == 8 for write in later(stack, sent)), story.told()
     assert len(later(stack, sent)) >= 3, "it is renewed"
     release = story.ask(RequestKind.RELEASE)
@@ -66,28 +67,9 @@ def test_while_the_kill_switch_is_on_nothing_is_begun(
     stack.surge()
     refused = eventually(lambda: story.rows(TimelineKind.RUN_REFUSED), "told")
     assert refused[0].reason == "kill_switch"
-    always(lambda: not stack.ledger, "nothing is sent", seconds=1.5)
+    always(lambda: not stack.ledger, "nothing is sent", seconds=1)
     story.ask(RequestKind.KILL_SWITCH_OFF)
     eventually(lambda: stack.cuts, "the cut, once the switch is off")
-
-
-def test_the_console_of_the_running_process_shows_the_incident(
-    stack: FakeStack, site: Site, run_apart: Callable[[], Process]
-) -> None:
-    stack.surge()
-    process = run_apart()
-    console = process.console
-    eventually(lambda: console.status("/-/ready") == 200, "ready")
-    eventually(lambda: site.story().leases(), "the lever is held")
-    assert console.get("/incidents/1")[0].status == 302
-    assert console.sign_in(process.code) == 303
-    answer, page = console.get("/incidents/1")
-    assert answer.status == 200
-    assert "Connection pool exhausted" in page
-    assert "Cap on active users: 64 -&gt; 8 users" in page
-    assert "Connection pool exhausted" in console.get("/incidents")[1]
-    assert "Cap on active users" in console.get("/")[1]
-    assert Visitor(console.address).sign_in(process.code) == 401, "the code works once"
 
 
 def test_the_health_of_the_running_process_is_told_to_machines(

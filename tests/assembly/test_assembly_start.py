@@ -1,23 +1,39 @@
 """Starting: what is in the way is said in plain words, with an exit code, and without a stack trace."""
 
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import assembly
 import showcall
-from tests.assembly.assembly_rig import InProcess, Site, ended
+from tests.assembly.assembly_rig import InProcess, ended
+from tests.assembly.assembly_site import Site
 from tests.assembly.fake_stack import wall_clock
 
 EXIT_PROBLEM, EXIT_USAGE = 1, 2
+Typed = Callable[..., tuple[object, str, str]]
 
 
 def said_plainly(text: str) -> str:
     assert "Traceback" not in text
     return text
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Runs a command line in this process: exit code, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["showcall", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            showcall.main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run
 
 
 def refusal(site: Site) -> str:
@@ -38,13 +54,13 @@ def test_f28_a_second_showcall_on_the_same_data_directory_is_refused(
     assert first.console.status("/-/healthy") == 200
 
 
-def test_a_port_of_the_console_that_is_taken_is_named(site: Site) -> None:
+def test_a_port_of_the_console_that_is_taken_is_named(site: Site, typed: Typed) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         site.config["web"]["port"] = str(port)
-        refused = ended("run", "--config", str(site.write()))
-    assert refused.returncode == EXIT_PROBLEM
-    assert f"web.port: 127.0.0.1:{port} cannot be used" in said_plainly(refused.stderr)
+        code, _, error = typed("run", "--config", str(site.write()))
+    assert code == EXIT_PROBLEM
+    assert f"web.port: 127.0.0.1:{port} cannot be used" in said_plainly(error)
 
 
 def test_a_start_that_failed_lets_the_data_directory_go(
@@ -93,27 +109,29 @@ def test_f36_what_is_wrong_in_rules_and_runbooks_is_said_at_once_with_file_and_l
     assert not site.data_dir.exists()
 
 
-def test_f35_values_that_are_wrong_are_said_at_once_with_their_lines(tmp_path: Path) -> None:
+def test_f35_values_that_are_wrong_are_said_at_once_with_their_lines(tmp_path: Path, typed: Typed) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("name: x\nwebb:\n  port: 1\ncollector:\n  interval: 5 minutes\n  timeout: -1s\n")
-    refused = ended("run", "--config", str(config))
-    assert refused.returncode == EXIT_USAGE
-    text = said_plainly(refused.stderr)
+    code, _, error = typed("run", "--config", str(config))
+    assert code == EXIT_USAGE
+    text = said_plainly(error)
     for line in (2, 5, 6):
         assert f"{config}:{line}: " in text
     assert "collector.interval: '5 minutes' is not a duration (want e.g. 500ms, 30s, 5m)" in text
 
 
-def test_a_good_configuration_is_said_to_be_good(site: Site) -> None:
-    checked = ended("check", "--config", str(site.write()))
-    assert (checked.returncode, checked.stderr) == (0, "")
-    assert f"{site.config_file}: good. 2 targets" in checked.stdout
+def test_a_good_configuration_is_said_to_be_good(site: Site, typed: Typed) -> None:
+    code, said, error = typed("check", "--config", str(site.write()))
+    assert (code, error) == (0, "")
+    assert f"{site.config_file}: good. 2 targets" in said.replace("\n", "")
     assert not site.data_dir.exists()
 
 
-def test_asking_for_the_health_of_a_showcall_that_does_not_run_is_exit_code_2(site: Site) -> None:
+def test_asking_for_the_health_of_a_showcall_that_does_not_run_is_exit_code_2(
+    site: Site, typed: Typed
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         site.config["web"]["port"] = str(free.getsockname()[1])
-    asked = CliRunner().invoke(showcall.app, ["health", "--config", str(site.write())])
-    assert asked.exit_code == EXIT_USAGE
-    assert "no answer from http://127.0.0.1:" in asked.output
+    code, _, error = typed("health", "--config", str(site.write()))
+    assert code == EXIT_USAGE
+    assert "no answer from http://127.0.0.1:" in said_plainly(error)

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 from alerts.alert_state import AlertState
 from alerts.timeline import TimelineKind
-from tests.assembly.assembly_rig import InProcess, Process, Site, Story, Visitor, always, eventually
+from tests.assembly.assembly_rig import InProcess, Process, Story, Visitor, always, eventually
+from tests.assembly.assembly_site import Site
 from tests.assembly.fake_stack import FakeStack
 
 PAST_BUSY_TIMEOUT_SECONDS = 6.5
-PAGE_BYTES = 4096
+KILOBYTE = 1024
 
 
 @contextmanager
@@ -46,17 +47,19 @@ def test_f26_a_second_writer_holds_the_lock_for_longer_than_we_wait_and_no_row_i
     story = running.story
     eventually(lambda: story.rows(TimelineKind.LEVER_SET), "the cut, once the lock is gone")
     assert [(write.before, write.after) for write in stack.cuts] == [(64, 8)]
-    once = (TimelineKind.ALERT_FIRING, TimelineKind.INCIDENT_OPENED, TimelineKind.RUN_STARTED)
+    once = (TimelineKind.INCIDENT_OPENED, TimelineKind.RUN_PLANNED, TimelineKind.RUN_STARTED)
     assert [len(story.rows(kind)) for kind in once] == [1, 1, 1], story.told()
+    fired = [text for text in story.texts(TimelineKind.ALERT_FIRING) if text.startswith("PoolExhausted")]
+    assert len(fired) == 1
     eventually(lambda: running.console.status("/-/healthy") == 200, "healthy again")
 
 
 @contextmanager
 def full_disk(process: Process) -> Iterator[None]:
-    """No file of the process may grow past its first page: what a full disk does to writes."""
+    """No file of the process may grow past its first kilobyte: what a full disk does to writes."""
     pid = process.popen.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (PAGE_BYTES, before[1]))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (KILOBYTE, before[1]))
     try:
         yield
     finally:
@@ -73,10 +76,10 @@ def test_f22_while_nothing_can_be_written_it_says_so_sends_nothing_and_needs_no_
         stack.surge()
         eventually(lambda: "disk I/O error" in console.get("/health")[1], "the health check says it")
         assert json.loads(console.get("/health")[1])["status"] in {"warn", "fail"}
-        eventually(lambda: process.log.stat().st_size == PAGE_BYTES, "its log is full too")
-        always(lambda: not stack.ledger, "nothing is sent before its intent is written", seconds=1.5)
+        eventually(lambda: process.log.stat().st_size == KILOBYTE, "its log is full too")
+        always(lambda: not stack.ledger, "nothing is sent before its intent is written", seconds=1)
         assert 'showcall_target_up{target="concert"} 1.0' in console.get("/metrics")[1]
-    story = site.story()
+    story = process.story
     eventually(lambda: story.rows(TimelineKind.LEVER_SET), "the cut, once there is room")
     assert [(write.before, write.after) for write in stack.cuts] == [(64, 8)]
     assert console.status("/-/healthy") == 200
