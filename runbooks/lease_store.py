@@ -87,10 +87,11 @@ class LeasesInDatabase:
             ours, known = held(connection), lever_store.readings(connection)
         leased = {lease.lever for lease in ours}
         moved = (_moved(lever) for lever in known if lever.lever not in leased)
-        return (*map(_for_incidents, ours), *(lease for lease in moved if lease is not None))
+        return (*map(as_held, ours), *(lease for lease in moved if lease is not None))
 
 
-def _for_incidents(lease: Lease) -> HeldLease:
+def as_held(lease: Lease) -> HeldLease:
+    """A lease as incidents and why cards see it."""
     return HeldLease(
         lever=lease.lever,
         component=lease.component,

@@ -1,16 +1,19 @@
 """Incidents: the list, and one incident with why, timeline, charts, levers and notes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, abort, flash, g, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from alerts import alert_store, incident_store, timeline_store
+from alerts import alert_store, incident_store, timeline_store, why_facts
 from alerts.alert_state import Alert
-from alerts.incident import Incident
+from alerts.incident import Incident, IncidentState
 from alerts.timeline import TimelineRow
+from alerts.topology import Topology
 from alerts.why import WhyCard
 from runbooks import lease_store, lever_store, run_store
+from runbooks.lease import Lease
 from runbooks.lever_store import KnownLever
 from runbooks.run import Run, RunState
 from web import charts, snapshot
@@ -59,18 +62,29 @@ def view(part: ConsoleParts, incident_id: int) -> IncidentView | None:
         if incident is None:
             return None
         runs = tuple(run_store.for_incident(connection, incident_id))
-        held = [lease for lease in lease_store.held(connection) if lease.incident_id == incident_id]
-        return IncidentView(
-            at=now,
-            incident=incident,
-            why=incident.why,
-            alerts=tuple(alert_store.for_incident(connection, incident_id)),
-            runs=runs,
-            leases=tuple(snapshot.shown_lease(lease, part.settings, now) for lease in held),
-            asks=tuple(snapshot.shown_ask(run) for run in runs if run.state is RunState.ASKED),
-            levers=tuple(lever_store.readings(connection)),
-            rows=tuple(timeline_store.since(connection, 0, incident_id, ROWS_ON_PAGE)),
-        )
+        leases = [lease for lease in lease_store.held(connection) if lease.incident_id == incident_id]
+        alerts = tuple(alert_store.for_incident(connection, incident_id))
+        levers = tuple(lever_store.readings(connection))
+        rows = tuple(timeline_store.since(connection, 0, incident_id, ROWS_ON_PAGE))
+    return IncidentView(
+        at=now,
+        incident=incident,
+        why=why_now(part, incident, leases, now),
+        alerts=alerts,
+        runs=runs,
+        leases=tuple(snapshot.shown_lease(lease, part.settings, now) for lease in leases),
+        asks=tuple(snapshot.shown_ask(run) for run in runs if run.state is RunState.ASKED),
+        levers=levers,
+        rows=rows,
+    )
+
+
+def why_now(part: ConsoleParts, incident: Incident, leases: Sequence[Lease], now: float) -> WhyCard | None:
+    """The card as it stands, our own actions on it; once resolved, the one frozen at the opening."""
+    if incident.state is IncidentState.RESOLVED:
+        return incident.why
+    held = [lease_store.as_held(lease) for lease in leases]
+    return why_facts.current_why(incident, part.asker, now, Topology.of(part.settings), held)
 
 
 @blueprint.get("")
