@@ -24,6 +24,7 @@ from runbooks.request import NewRequest, Request, RequestKind
 from runbooks.run import Run
 from tests.assembly.assembly_site import REPO, Site
 from tests.assembly.fake_stack import wall_clock
+from web.sign_in import new_code
 
 Found = TypeVar("Found")
 
@@ -115,6 +116,12 @@ class InProcess:
     @property
     def console(self) -> "Visitor":
         return Visitor(self.showcall.web.address)
+
+    def signed_in(self) -> "Visitor":
+        """Somebody who looks at the console's pages."""
+        visitor = self.console
+        assert visitor.sign_in(new_code(self.showcall.database, "mina", wall_clock())) == 303
+        return visitor
 
     def start(self) -> "InProcess":
         self.showcall.start()

@@ -1,5 +1,6 @@
 """Facts that stop: the page hangs, answers HTML or an error, or nothing listens any more."""
 
+import html
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,6 +56,7 @@ def test_a_target_that_goes_away_is_down_its_alerts_are_unknown_and_nothing_reso
     report = status(running, "concert")
     assert (report.up, report.error_kind) == (False, TROUBLES[name].kind)
     assert TROUBLES[name].text in (report.error or "")
+    assert html.escape(report.error or "-") in running.signed_in().get("/")[1]
     redis = status(running, "redis")
     eventually(lambda: status(running, "redis").at > redis.at + 0.8, "the other target is looked at")
     assert status(running, "redis").up

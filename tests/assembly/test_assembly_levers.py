@@ -12,8 +12,8 @@ from tests.assembly.fake_stack import FakeStack
 
 
 def cuts_sent(stack: FakeStack) -> list[Write]:
-    """Every attempt to cut the cap, whatever became of it."""
-    return [write for write in list(stack.ledger) if write.body.get("value") == 8 and write.before != 8]
+    """Every delivery of a cut, whatever became of it; only a cut puts the excess back."""
+    return [write for write in list(stack.ledger) if write.body.get("putBackExcess")]
 
 
 def effects(stack: FakeStack) -> list[tuple[object, object]]:
@@ -82,15 +82,9 @@ def test_a_write_that_is_delivered_after_its_own_repetition_has_no_second_effect
     stack.surge()
     story = run_here().story
     eventually(lambda: story.rows(TimelineKind.LEVER_SET), "the cut")
-    eventually(lambda: len(same_request(stack)) == 2, "the late delivery")
-    sent = same_request(stack)
-    assert [write.applied for write in sent] == [True, False]
+    eventually(lambda: len(cuts_sent(stack)) == 2, "the late delivery")
+    assert [write.applied for write in cuts_sent(stack)] == [True, False]
     assert effects(stack) == [(64, 8)]
-
-
-def same_request(stack: FakeStack) -> list[Write]:
-    """Deliveries of the first request."""
-    return [write for write in list(stack.ledger) if write.request_id == stack.ledger[0].request_id]
 
 
 def test_f44_a_late_old_write_is_refused_with_409_and_what_a_person_set_stands(
