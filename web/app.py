@@ -31,7 +31,6 @@ def create_app(parts: ConsoleParts) -> Flask:
         app.register_blueprint(module.blueprint)
     app.jinja_env.globals.update(stack_name=parts.settings.name)
     app.jinja_env.filters.update(
-        number=wording.number,
         duration=wording.duration,
         iso=wording.iso,
         clock=wording.clock_time,

@@ -108,7 +108,7 @@ class Events:
             g.session = None
             if watch.incident_id is None:
                 shot = snapshot.take(self._parts)
-                return render_template("_now_live.html", shot=shot, can_act=watch.can_act)
+                return render_template("_now_pieces.html", shot=shot, can_act=watch.can_act)
             view = incidents.view(self._parts, watch.incident_id)
             return render_template("_incident_live.html", view=view, can_act=watch.can_act) if view else ""
 

@@ -1,6 +1,6 @@
 """Incidents: the list, and one incident with why, timeline, charts, levers and notes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, abort, flash, g, jsonify, redirect, render_template, request, url_for
@@ -31,7 +31,7 @@ blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """Everything on an incident's page, read at one time (Unix seconds)."""
+    """Everything on an incident's page, read at one time (Unix seconds); ``titles`` of components and levers."""
 
     at: float
     incident: Incident
@@ -42,6 +42,7 @@ class IncidentView:
     asks: tuple[ShownAsk, ...]
     levers: tuple[KnownLever, ...]
     rows: tuple[TimelineRow, ...]
+    titles: Mapping[str, str]
 
     @property
     def last_row(self) -> int:
@@ -76,6 +77,7 @@ def view(part: ConsoleParts, incident_id: int) -> IncidentView | None:
         asks=tuple(snapshot.shown_ask(run) for run in runs if run.state is RunState.ASKED),
         levers=levers,
         rows=rows,
+        titles={named.name: named.title for named in (*part.settings.topology, *part.settings.levers)},
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from alerts import incident_store, timeline_store
 from alerts.incident import Incident, IncidentState
+from alerts.quantity import quantity
 from alerts.timeline import TimelineRow
 from collector.round import TargetReport
 from metrics.errors import QueryError
@@ -230,7 +231,7 @@ def shown_fact(asker: Asker, fact: FactSettings, at: float) -> ShownFact:
         value = single(asker.query(fact.expr, at))
     except QueryError:
         value = None
-    return ShownFact(fact.title, fact.expr, wording.number(value, fact.unit))
+    return ShownFact(fact.title, fact.expr, quantity(value, fact.unit))
 
 
 def single(result: QueryResult) -> float | None:

@@ -1,6 +1,5 @@
-"""How values read on a page: numbers with units, durations, times."""
+"""How values read on a page: durations, times, the colours of timeline rows."""
 
-import math
 from datetime import UTC, datetime
 
 from alerts.timeline import TimelineKind as Kind
@@ -14,16 +13,6 @@ _TONES = {
     "acts": {Kind.RUN_PLANNED, Kind.RUN_STARTED, Kind.RUN_ENDED, Kind.LEVER_SET, Kind.LEVER_STEPPED,
              Kind.LEVER_HELD, Kind.RELEASING, Kind.UNDONE, Kind.RUN_OBSERVED, Kind.RUN_REFUSED},
 }  # fmt: skip
-
-
-def number(value: float | None, unit: str = "") -> str:
-    """A value with its unit, three figures at most: ``5.4 s``, ``no data``."""
-    if value is None or math.isnan(value):
-        return "no data"
-    if math.isinf(value):
-        return f"{'over' if value > 0 else 'under'} scale {unit}".strip()
-    figures = f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
-    return f"{figures} {unit}".strip()
 
 
 def duration(seconds: float | None) -> str:

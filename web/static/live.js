@@ -1,4 +1,5 @@
 // The one event stream of a page, local times, countdowns and forms that ask before they act.
+const shown = new WeakMap();
 const pad = (value) => String(value).padStart(2, "0");
 
 function localTimes(root) {
@@ -27,13 +28,21 @@ export function dress(root) {
   localTimes(root);
 }
 
-// Puts new markup in place without losing the keyboard focus or the scroll position of tables.
+// Puts new markup into the living pieces of a place, each into the one of the same name, without losing the
+// keyboard focus or what a person has unfolded.
 export function replace(place, markup) {
-  const focused = document.activeElement && place.contains(document.activeElement) ? document.activeElement.id : "";
   const fresh = new DOMParser().parseFromString(markup, "text/html").body;
   dress(fresh);
-  place.replaceChildren(...fresh.childNodes);
-  if (focused) document.getElementById(focused)?.focus();
+  for (const piece of fresh.querySelectorAll("[data-live]")) {
+    const old = place.querySelector(`[data-live="${piece.dataset.live}"]`);
+    if (!old || shown.get(old) === piece.innerHTML) continue;
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    const unfolded = [...old.querySelectorAll("details")].map((each) => each.open);
+    piece.querySelectorAll("details").forEach((each, index) => { each.open = Boolean(unfolded[index]); });
+    shown.set(old, piece.innerHTML);
+    old.replaceChildren(...piece.childNodes);
+    if (focused) document.getElementById(focused)?.focus();
+  }
   countdowns();
 }
 
