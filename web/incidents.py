@@ -16,6 +16,7 @@ from runbooks import lease_store, lever_store, run_store
 from runbooks.lease import Lease
 from runbooks.lever_store import KnownLever
 from runbooks.run import Run, RunState
+from settings.schema import Settings
 from web import charts, snapshot
 from web.now import may_act
 from web.parts import ConsoleParts, parts
@@ -31,7 +32,7 @@ blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """Everything on an incident's page, read at one time (Unix seconds); ``titles`` of components and levers."""
+    """Everything on an incident's page, read at one time (Unix seconds); ``titles`` by component or lever."""
 
     at: float
     incident: Incident
@@ -77,8 +78,14 @@ def view(part: ConsoleParts, incident_id: int) -> IncidentView | None:
         asks=tuple(snapshot.shown_ask(run) for run in runs if run.state is RunState.ASKED),
         levers=levers,
         rows=rows,
-        titles={named.name: named.title for named in (*part.settings.topology, *part.settings.levers)},
+        titles=titles(part.settings),
     )
+
+
+def titles(settings: Settings) -> Mapping[str, str]:
+    """How people read the name of a component or a lever."""
+    components = {component.name: component.title for component in settings.topology}
+    return components | {lever.name: lever.title for lever in settings.levers}
 
 
 def why_now(part: ConsoleParts, incident: Incident, leases: Sequence[Lease], now: float) -> WhyCard | None:
