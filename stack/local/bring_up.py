@@ -11,7 +11,7 @@ from pathlib import Path
 import stack
 from stack.config import StackConfig
 from stack.local import cluster, dataset, postgres, service, valkey
-from stack.local.capacity import calibrate, probe
+from stack.local.capacity import calibrate, is_disturbed, probe
 from stack.local.child import ChildSpec, spawn
 from stack.local.cpu import CpuPlan
 from stack.local.errors import Fault, StackError
@@ -183,4 +183,8 @@ def _measured(site: Site) -> Capacity:
 
 def _verdict(capacity: Capacity) -> str:
     served = f"{capacity.queries_per_second:.2f} date queries/s with {capacity.seats:,} seats"
-    return f"serves {served}" if capacity.ok else f"NOT as wanted, {served}: {capacity.reason}"
+    if not capacity.ok:
+        return f"NOT as wanted, {served}: {capacity.reason}"
+    if is_disturbed(capacity.others_percent):
+        return f"serves {served}, while other processes use {capacity.others_percent:.0f} % of its CPU"
+    return f"serves {served}"

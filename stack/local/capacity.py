@@ -31,7 +31,6 @@ from stack.local.state import Capacity, iso
 _PROBE_SECONDS = 120.0
 # The probe's own start is part of what the CPU's counters call others: about 1 %.
 _DISTURBED_PERCENT = 6.0
-_MORE_TRIES = 2
 # What the service left to the database with 10 busy connections, a scrape a second and 150 to 400 users who
 # poll the queue every 3 s: it used 3.3 to 5.2 % of the CPU.
 _LEFT_BY_SERVICE = 0.96
@@ -109,14 +108,17 @@ def calibrate(
 
 
 def _calm(measure: Probe, progress: Progress) -> Measurement:
-    """The least disturbed of a few measurements; one that is not disturbed is enough."""
-    best = measure()
-    for _ in range(_MORE_TRIES):
-        if (best.others_percent or 0) <= _DISTURBED_PERCENT:
-            break
-        progress(Step("capacity", f"{best}: other processes disturb, measuring again"))
-        best = min(best, measure(), key=lambda each: each.others_percent or 0)
-    return best
+    """A measurement; when other processes disturbed it, the calmer of two."""
+    first = measure()
+    if not is_disturbed(first.others_percent):
+        return first
+    progress(Step("capacity", f"{first}: disturbed, measuring again"))
+    return min(first, measure(), key=lambda each: each.others_percent or 0)
+
+
+def is_disturbed(others_percent: float | None) -> bool:
+    """Whether others used so much of the service's CPU that the capacity holds only while they do."""
+    return others_percent is not None and others_percent > _DISTURBED_PERCENT
 
 
 def _found(engine: Engine) -> Dataset:
@@ -141,8 +143,19 @@ def _judged(engine: Engine, config: StackConfig, measured: Measurement, step: Ne
     improved = config.profile == "improved"
     reason = None if improved else _reason(engine, config, step)
     rate = measured.queries_per_second if improved else step.queries_per_second
-    steal = None if measured.steal_percent is None else round(measured.steal_percent, 2)
-    return Capacity(round(rate, 3), step.seats, at, steal, ok=reason is None, reason=reason)
+    return Capacity(
+        queries_per_second=round(rate, 3),
+        seats=step.seats,
+        measured_at=at,
+        steal_percent=_rounded(measured.steal_percent),
+        ok=reason is None,
+        reason=reason,
+        others_percent=_rounded(measured.others_percent),
+    )
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 2)
 
 
 def _reason(engine: Engine, config: StackConfig, step: NextStep) -> str | None:

@@ -49,6 +49,7 @@ class Capacity:
         steal_percent: share of the service's CPU that the hypervisor took meanwhile; None if unknown.
         ok: whether the figure lies in the wanted band.
         reason: why not, in words; None when ok.
+        others_percent: share of that CPU that processes outside the stack used; None if unknown.
     """
 
     queries_per_second: float
@@ -57,6 +58,7 @@ class Capacity:
     steal_percent: float | None
     ok: bool
     reason: str | None = None
+    others_percent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _encoded_capacity(capacity: Capacity) -> dict[str, Any]:
         "stealPercent": capacity.steal_percent,
         "ok": capacity.ok,
         "reason": capacity.reason,
+        "othersPercent": capacity.others_percent,
     }
 
 
@@ -179,5 +182,6 @@ def _decoded_capacity(body: dict[str, Any]) -> Capacity:
         measured_at=str(body["measuredAt"]),
         steal_percent=body["stealPercent"],
         ok=bool(body["ok"]),
-        reason=body["reason"],
+        reason=body.get("reason"),
+        others_percent=body.get("othersPercent"),
     )
