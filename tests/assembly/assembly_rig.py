@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPResponse
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -91,10 +91,13 @@ class Story:
         with self.database.reading() as connection:
             return lease_store.held(connection)
 
-    def ask(self, kind: RequestKind, who: str = "mina") -> int:
-        """A person asks for something."""
+    def ask(self, kind: RequestKind, run: Run | None = None) -> int:
+        """Mina asks for something, or says yes to a run's plan."""
+        new = NewRequest(kind, "mina", wall_clock())
+        if run is not None:
+            new = replace(new, run_key=run.key, plan_hash=run.plan.hash)
         with self.database.transaction() as tx:
-            return request_store.add(tx, NewRequest(kind, who, wall_clock()))
+            return request_store.add(tx, new)
 
     def answer(self, request_id: int) -> Request | None:
         with self.database.reading() as connection:

@@ -14,13 +14,14 @@ class FakeJourney:
     """Numbers of one moment, and counters that grow with time.
 
     Attributes:
+        cap, breaker: the levers' present values; an open breaker lets nobody wait for a connection.
         demand: users who want in.
-        cap: the lever's present value.
         pool_size: connections; ``serves``: requests answered per second while anybody is active.
         latency: seconds that every answer takes; ``failing``: part of the answers that are 500.
     """
 
     cap: Callable[[], int]
+    breaker: Callable[[], str]
     demand: int = 0
     pool_size: int = 10
     serves: float = 5.0
@@ -43,7 +44,7 @@ class FakeJourney:
 
     @property
     def pending(self) -> int:
-        return max(0, self.active - self.pool_size)
+        return 0 if self.breaker() == "FORCED_OPEN" else max(0, self.active - self.pool_size)
 
     def advance(self, now: float) -> None:
         """Count what happened since the last call."""
@@ -61,7 +62,7 @@ class FakeJourney:
         """The actuator's page."""
         self.advance(now)
         with self._lock:
-            return "\n".join([*self._pool(), *self._queue(), *self._requests(), ""])
+            return "\n".join([*self._pool(), *self._queue(), *self._breaker(), *self._requests(), ""])
 
     def _pool(self) -> Iterator[str]:
         used = min(self.active, self.pool_size)
@@ -80,6 +81,11 @@ class FakeJourney:
         yield f"queue_active_cap {self.cap()}"
         yield "queue_admission_limit 100"
         yield f"queue_admitted_total {self._admitted:.6f}"
+
+    def _breaker(self) -> Iterator[str]:
+        name = "resilience4j_circuitbreaker_state"
+        for state in ("metrics_only", "closed", "forced_open"):
+            yield f'{name}{{name="database",state="{state}"}} {int(state == self.breaker().lower())}'
 
     def _requests(self) -> Iterator[str]:
         name, good = "http_server_requests_seconds", f'method="GET",uri="{DATES}",status="200"'

@@ -52,7 +52,7 @@ class FakeStack:
         self.cap = FakeLever("active_users_cap", self.ledger, cap)
         self.admission = FakeLever("admission_rate", self.ledger, 100)
         self.breaker = FakeLever("circuit_breaker", self.ledger, "METRICS_ONLY")
-        self.journey = FakeJourney(lambda: int(self.cap.value))
+        self.journey = FakeJourney(lambda: int(self.cap.value), lambda: str(self.breaker.value))
         self.page_mode = PageMode.GOOD
         self.closing = threading.Event()
         self._connections: set[socket.socket] = set()

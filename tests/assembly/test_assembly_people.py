@@ -72,6 +72,30 @@ def test_while_the_kill_switch_is_on_nothing_is_begun(
     eventually(lambda: stack.cuts, "the cut, once the switch is off")
 
 
+def test_a_breaker_is_opened_on_a_persons_yes_only_and_goes_back_when_nobody_waits(
+    stack: FakeStack, run_here: Callable[[], InProcess]
+) -> None:
+    stack.journey.serves, stack.journey.failing = 10.0, 0.9
+    stack.surge(users=15)
+    story = run_here().story
+    eventually(lambda: story.rows(TimelineKind.RUN_ASKED), "asked")
+    always(lambda: not stack.ledger, "nothing is sent before the yes", seconds=1)
+    asked = story.runs()[0]
+    yes = story.ask(RequestKind.APPROVE, asked)
+    eventually(lambda: stack.breaker.value == "FORCED_OPEN", "the breaker is open")
+    eventually(lambda: outcome(story, yes) is RequestOutcome.DONE, "the yes is answered")
+    again = story.ask(RequestKind.APPROVE, asked)
+    eventually(
+        lambda: outcome(story, again) is RequestOutcome.ALREADY_DECIDED, "a second yes changes nothing"
+    )
+    stack.calm()
+    eventually(lambda: stack.breaker.value == "METRICS_ONLY", "back at the baseline")
+    eventually(lambda: story.runs()[0].state is RunState.SUCCEEDED, "the run is over")
+    set_to = [write.after for write in stack.ledger if write.applied and write.before != write.after]
+    assert set_to == ["FORCED_OPEN", "METRICS_ONLY"]
+    assert [run.key for run in story.runs()] == [asked.key]
+
+
 def test_the_health_of_the_running_process_is_told_to_machines(
     stack: FakeStack, run_apart: Callable[[], Process]
 ) -> None:
