@@ -6,6 +6,7 @@ timeline rows), or none (a beat that says the connection lives).
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
@@ -55,6 +56,11 @@ class Events:
         self._parts = parts
         self._rendered: dict[Watch, Rendered] = {}
         self._rendering: dict[Watch, asyncio.Lock] = {}
+        self._ending = threading.Event()
+
+    def end(self) -> None:
+        """Let every stream end by itself at its next beat: the server stops."""
+        self._ending.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one stream until the visitor goes."""
@@ -72,7 +78,7 @@ class Events:
     async def _stream(self, scope: Scope, session: Session, send: Send, gone: "asyncio.Future[None]") -> None:
         watch, after = watched(scope, session)
         turns = 0
-        while not gone.done():
+        while not gone.done() and not self._ending.is_set():
             async for message in self._news(watch, after):
                 if message.row_id:
                     after = message.row_id

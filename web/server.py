@@ -29,6 +29,10 @@ class Console:
         self._events = Events(app, parts)
         self._flask = WSGIMiddleware(cast(WSGIApp, app.wsgi_app), workers=WORKERS)
 
+    def end_streams(self) -> None:
+        """An open event stream would keep the server from stopping."""
+        self._events.end()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one connection."""
         if scope["type"] != "http":
@@ -49,14 +53,15 @@ class WebServer:
     def __init__(self, parts: ConsoleParts) -> None:
         web = parts.settings.web
         self._socket = _listen(web.host, web.port)
+        self._console = Console(create_app(parts), parts)
         config = uvicorn.Config(
-            Console(create_app(parts), parts),
+            self._console,
             log_level="warning",
             access_log=False,
             lifespan="off",
             server_header=False,
-            # Without it an open event stream keeps the server from ever stopping.
-            timeout_graceful_shutdown=1,
+            # An event stream ends at its next beat; who takes longer is cut off.
+            timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
@@ -76,7 +81,8 @@ class WebServer:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Stop accepting, end streams, wait a moment for answers in flight."""
+        """End streams, stop accepting, wait a moment for answers in flight."""
+        self._console.end_streams()
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
 

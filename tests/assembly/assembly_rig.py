@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPResponse
 from typing import TypeVar
@@ -222,6 +223,14 @@ class Visitor:
         except OSError:
             return 0
 
+    @contextmanager
+    def stream(self, path: str) -> Iterator[HTTPResponse]:
+        """An answer that goes on."""
+        connection = self._connection()
+        connection.request("GET", path, headers={"Cookie": self.cookie})
+        yield connection.getresponse()
+        connection.close()
+
     def sign_in(self, code: str) -> int:
         """The status: 303 and a session, or 401."""
         answer, _ = self._send("POST", "/sign-in", urlencode({"code": code, "next": "/"}))
@@ -229,8 +238,7 @@ class Visitor:
         return answer.status
 
     def _send(self, method: str, path: str, form: str | None) -> tuple[HTTPResponse, str]:
-        where = urlsplit(self.address)
-        connection = HTTPConnection(where.hostname or "", where.port or 0, timeout=5)
+        connection = self._connection()
         headers = {"Accept": "text/html", "Cookie": self.cookie}
         headers |= {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
         try:
@@ -239,3 +247,7 @@ class Visitor:
             return answer, answer.read().decode()
         finally:
             connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        where = urlsplit(self.address)
+        return HTTPConnection(where.hostname or "", where.port or 0, timeout=5)

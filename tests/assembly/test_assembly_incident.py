@@ -97,7 +97,10 @@ def test_f66_its_console_shows_the_incident_and_sigterm_leaves_the_held_lever_to
     assert "Connection pool exhausted" in console.get("/incidents")[1]
     assert "Cap on active users" in console.get("/")[1]
     assert Visitor(console.address).sign_in(process.code) == 401, "the code works once"
-    assert process.terminate(within=10) == 0, process.said
+    with console.stream("/events?view=now") as events:
+        assert events.readline() == b"event: beat\n"
+        assert process.terminate(within=10) == 0, process.said
+    assert "Traceback" not in process.said
     assert stack.cap.reading()["value"] == 8
     assert stack.cap.reading()["lease"] is not None
     assert [write.kind for write in stack.ledger if write.kind == "release"] == []
