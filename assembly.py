@@ -116,7 +116,7 @@ def build(configuration: Configuration, clock: Clock) -> "Showcall":
         return Showcall(configuration, clock, lock)
     except (PortInUseError, SQLAlchemyError) as error:
         lock.release()
-        text = str(error) if isinstance(error, PortInUseError) else _database_error(settings, error)
+        text = str(error) if isinstance(error, PortInUseError) else database_error(settings, error)
         raise StartError(text) from None
 
 
@@ -129,19 +129,26 @@ def _locked(data_dir: Path) -> DataDirectoryLock:
         raise StartError(f"data_dir {data_dir}: cannot be written to ({error.strerror})") from None
 
 
-def _database_error(settings: Settings, error: SQLAlchemyError) -> str:
+def database_error(settings: Settings, error: SQLAlchemyError) -> str:
+    """Which database cannot be used, and why."""
     reason = str(getattr(error, "orig", error)).splitlines()[0]
     return f"{settings.data_dir / DATABASE_FILE}: the database cannot be used ({reason})"
 
 
 @contextmanager
 def opened_database(settings: Settings) -> Iterator[Database]:
-    """The database of a data directory, its schema up to date, for as long as the block lasts."""
+    """The database of a data directory, its schema up to date, for as long as the block lasts.
+
+    Raises:
+        StartError: it cannot be used.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
     try:
         database.upgrade()
         yield database
+    except SQLAlchemyError as error:
+        raise StartError(database_error(settings, error)) from None
     finally:
         database.close()
 

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 import assembly
 import demonstration
@@ -71,11 +72,23 @@ def run(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None) -
     assembly.configure_logging()
     running = assembly.build(load(config, data_dir), time.time)
     running.start()
-    code = new_code(running.database, "oncall", time.time(), Role.RESPONDER)
-    out.print(f"Console  {running.web.address}", highlight=False)
-    out.print(f"Sign in  {running.web.address}/sign-in#code={code}", highlight=False, soft_wrap=True)
-    out.print("         (works once, for 15 minutes; `showcall sign-in NAME` makes another)", highlight=False)
+    show_way_in(running)
     running.wait()
+
+
+def show_way_in(running: assembly.Showcall) -> None:
+    """Print the console's address and a one-time sign-in."""
+    address = running.web.address
+    out.print(f"Console  {address}", highlight=False)
+    try:
+        code = new_code(running.database, "oncall", time.time(), Role.RESPONDER)
+    except SQLAlchemyError as error:
+        # Watching must not end because of this: the database may come back.
+        reason = assembly.database_error(running.settings, error)
+        out.print(f"Sign in  not yet: {reason}; `showcall sign-in NAME` makes one later", highlight=False)
+        return
+    out.print(f"Sign in  {address}/sign-in#code={code}", highlight=False, soft_wrap=True)
+    out.print("         (works once, for 15 minutes; `showcall sign-in NAME` makes another)", highlight=False)
 
 
 @app.command("check")

@@ -84,7 +84,9 @@ class WebServer:
         """End streams, stop accepting, wait a moment for answers in flight."""
         self._console.end_streams()
         self._server.should_exit = True
-        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+        self._socket.close()
 
     def _serve(self) -> None:
         self._server.run(sockets=[self._socket])

@@ -28,6 +28,8 @@ from tests.assembly.fake_stack import wall_clock
 from web.sign_in import new_code
 
 Found = TypeVar("Found")
+Typed = Callable[..., tuple[object, str, str]]
+"""Runs a command line in the test's process: exit code, standard output, standard error."""
 
 WITHIN = 20.0
 """Seconds; most things take one or two, but the machine may be busy."""
@@ -165,7 +167,7 @@ class Process:
     @property
     def console(self) -> "Visitor":
         """Its console, once it has said where that is."""
-        eventually(lambda: "works once" in self.said or self.popen.poll() is not None, "it started")
+        eventually(lambda: "Sign in" in self.said or self.popen.poll() is not None, "it started")
         found = re.search(r"Console +(http://\S+)", self.said)
         assert found, f"it did not start:\n{self.said}"
         return Visitor(found[1])

@@ -1,12 +1,14 @@
 """The fake stack, and Showcalls that look at it."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
-from tests.assembly.assembly_rig import InProcess, Process
+import showcall
+from tests.assembly.assembly_rig import InProcess, Process, Typed
 from tests.assembly.assembly_site import Site
 from tests.assembly.fake_redis import FakeRedis
 from tests.assembly.fake_stack import FakeStack
@@ -62,3 +64,17 @@ def run_apart(site: Site) -> Iterator[Callable[..., Process]]:
     yield start
     for process in made:
         process.kill()
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Runs a command line in this process: exit code, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["showcall", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            showcall.main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run

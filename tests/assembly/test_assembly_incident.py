@@ -106,7 +106,7 @@ def test_f66_its_console_shows_the_incident_and_sigterm_leaves_the_held_lever_to
     assert [write.kind for write in stack.ledger if write.kind == "release"] == []
 
 
-def test_the_target_ramps_back_by_itself_when_showcall_is_dead(
+def test_the_target_ramps_back_by_itself_when_showcall_is_dead_and_one_started_later_says_so(
     stack: FakeStack, site: Site, run_apart: Callable[[], Process]
 ) -> None:
     site.lever("active_users_cap")["lease"] = "3s"
@@ -119,4 +119,8 @@ def test_the_target_ramps_back_by_itself_when_showcall_is_dead(
     written = len(stack.ledger)
     eventually(lambda: stack.cap.reading()["value"] == 64, "back at the baseline")
     assert stack.cap.reading()["lease"] is None
+    assert len(stack.ledger) == written
+    story = run_apart().story
+    eventually(lambda: story.runs()[0].state is RunState.LET_GO, "the run is over")
+    assert "the target put it back" in story.texts(TimelineKind.LEASE_ENDED)[0]
     assert len(stack.ledger) == written

@@ -1,39 +1,22 @@
 """Starting: what is in the way is said in plain words, with an exit code, and without a stack trace."""
 
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import assembly
-import showcall
-from tests.assembly.assembly_rig import InProcess, ended
+from tests.assembly.assembly_rig import InProcess, Typed, ended
 from tests.assembly.assembly_site import Site
 from tests.assembly.fake_stack import wall_clock
 
 EXIT_PROBLEM, EXIT_USAGE = 1, 2
-Typed = Callable[..., tuple[object, str, str]]
 
 
 def said_plainly(text: str) -> str:
     assert "Traceback" not in text
     return text
-
-
-@pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
-    """Runs a command line in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["showcall", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            showcall.main()
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return run
 
 
 def refusal(site: Site) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from alerts.alert_state import AlertState
 from alerts.timeline import TimelineKind
-from tests.assembly.assembly_rig import InProcess, Process, Story, Visitor, always, eventually
+from tests.assembly.assembly_rig import InProcess, Process, Story, Typed, Visitor, always, eventually
 from tests.assembly.assembly_site import Site
 from tests.assembly.fake_stack import FakeStack
 
@@ -52,6 +52,23 @@ def test_f26_a_second_writer_holds_the_lock_for_longer_than_we_wait_and_no_row_i
     fired = [text for text in story.texts(TimelineKind.ALERT_FIRING) if text.startswith("PoolExhausted")]
     assert len(fired) == 1
     eventually(lambda: running.console.status("/-/healthy") == 200, "healthy again")
+
+
+def test_f26_a_lock_held_while_it_starts_costs_the_printed_sign_in_and_nothing_else(
+    stack: FakeStack, site: Site, run_apart: Callable[[], Process], typed: Typed
+) -> None:
+    InProcess(site).stop()
+    stack.surge()
+    with write_lock(site):
+        process = run_apart()
+        assert process.console.address
+        assert "not yet: " in process.said
+        assert "the database cannot be used (database is locked)" in process.said
+    eventually(lambda: stack.cuts, "the cut, once the lock is gone")
+    assert not re.search("^Traceback", process.said, re.MULTILINE)
+    code, said, _ = typed("sign-in", "mina", "--config", str(site.config_file))
+    assert code == 0
+    assert process.console.sign_in(said.replace("\n", "").split("#code=")[1]) == 303
 
 
 @contextmanager
