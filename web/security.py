@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -118,7 +120,8 @@ def valid_session(database: Database, web: WebSettings, session_id: str, now: fl
     if session is None or expired(session, web, now):
         return None
     if now - session.seen_at > TOUCH_EVERY_SECONDS:
-        with database.transaction() as tx:
+        # Who is signed in keeps looking while nothing can be written: the console says what is wrong.
+        with suppress(SQLAlchemyError), database.transaction() as tx:
             session_store.touch_session(tx, session_id, now)
     return session
 

@@ -17,7 +17,7 @@ from runbooks.lease import Lease
 from runbooks.run import Run, RunState
 from settings.schema import ComponentSettings, FactSettings, Settings, TargetKind
 from web import wording
-from web.parts import ConsoleParts
+from web.parts import ConsoleParts, LoopHealth
 
 ROWS_SHOWN = 12
 STALE_AFTER_SECONDS = 5.0
@@ -104,7 +104,7 @@ class ShownAsk:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole of the Now page."""
+    """The whole of the Now page. ``unwell``: what is wrong with Showcall itself, a line for each loop."""
 
     at: float
     health: Health
@@ -116,6 +116,7 @@ class Snapshot:
     leases: tuple[ShownLease, ...]
     asks: tuple[ShownAsk, ...]
     targets: tuple[ShownTarget, ...]
+    unwell: tuple[str, ...]
     kill_switch: KillSwitch
     rows: tuple[TimelineRow, ...]
 
@@ -130,11 +131,12 @@ def take(parts: ConsoleParts) -> Snapshot:
         kill_switch = kill_switch_store.read(connection)
         rows = tuple(timeline_store.latest(connection, ROWS_SHOWN))
     targets = tuple(shown_target(report, parts.settings, now) for report in parts.targets())
-    health = judge(incidents, leases, targets)
+    unwell = tuple(unwell_line(loop) for loop in parts.loops() if loop.note or not loop.alive)
+    health = judge(incidents, leases, targets, unwell)
     return Snapshot(
         at=now,
         health=health,
-        headline=headline(health, incidents, targets),
+        headline=headline(health, incidents, targets, unwell),
         subline=subline(incidents, leases, now),
         mode=parts.settings.runbooks.mode.value,
         components=components(parts.asker, parts.settings.topology, now),
@@ -142,20 +144,30 @@ def take(parts: ConsoleParts) -> Snapshot:
         leases=leases,
         asks=asks,
         targets=targets,
+        unwell=unwell,
         kill_switch=kill_switch,
         rows=rows,
     )
 
 
+def unwell_line(loop: LoopHealth) -> str:
+    """A loop that does not turn, or not always."""
+    state = "turns again after an error" if loop.alive else "does not turn"
+    return f"{loop.name} {state}" + (f": {loop.note}" if loop.note else "")
+
+
 def judge(
-    incidents: Sequence[Incident], leases: Sequence[ShownLease], targets: Sequence[ShownTarget]
+    incidents: Sequence[Incident],
+    leases: Sequence[ShownLease],
+    targets: Sequence[ShownTarget],
+    unwell: Sequence[str],
 ) -> Health:
-    """The worst thing that is true: an open incident, then acting, then missing data."""
+    """The worst thing that is true: an open incident, then acting, then what keeps us from knowing."""
     if any(incident.state is IncidentState.OPEN for incident in incidents):
         return Health.INCIDENT
     if incidents or leases:
         return Health.ACTING
-    if not targets or any(not target.up or is_old(target) for target in targets):
+    if unwell or not targets or any(not target.up or is_old(target) for target in targets):
         return Health.DEGRADED
     return Health.OK
 
@@ -165,12 +177,16 @@ def is_old(target: ShownTarget) -> bool:
     return target.age is None or target.age > STALE_AFTER_SECONDS
 
 
-def headline(health: Health, incidents: Sequence[Incident], targets: Sequence[ShownTarget]) -> str:
+def headline(
+    health: Health, incidents: Sequence[Incident], targets: Sequence[ShownTarget], unwell: Sequence[str]
+) -> str:
     """The state in one sentence."""
     if incidents:
         return incidents[0].title
     if health is Health.ACTING:
         return "A lever is away from its baseline"
+    if unwell:
+        return "Showcall itself is not well"
     if health is Health.DEGRADED:
         blind = [target.name for target in targets if not target.up or is_old(target)]
         return f"No current data from {', '.join(blind)}" if blind else "Waiting for the first data"
