@@ -77,7 +77,7 @@ def state(story: Story) -> AlertState | None:
 def test_f48_stale_facts_hold_the_value_end_the_renewals_and_leave_the_way_back_to_the_target(
     stack: FakeStack, site: Site, run_here: Callable[[], InProcess]
 ) -> None:
-    site.lever("active_users_cap")["lease"] = "4s"
+    site.lever("active_users_cap")["lease"] = "3s"
     stack.surge()
     story = run_here().story
     eventually(lambda: story.rows(TimelineKind.LEVER_SET), "the cut")

@@ -38,7 +38,7 @@ def test_f50_the_kill_switch_freezes_a_held_lever_and_letting_go_is_its_own_word
     eventually(lambda: [lease.phase for lease in story.leases()] == [LeasePhase.FROZEN], "frozen")
     stack.calm()
     sent = len(stack.ledger)
-    always(lambda: stack.cap.reading()["value"] == 8, "the value is kept without demand", seconds=6.5)
+    always(lambda: stack.cap.reading()["value"] == 8, "the value is kept without demand", seconds=4)
     assert all(write.after == 8 for write in later(stack, sent)), story.told()
     assert len(later(stack, sent)) >= 3, "it is renewed"
     release = story.ask(RequestKind.RELEASE)
