@@ -12,7 +12,7 @@ figure is what the probe got, less that share.
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from stack.config import StackConfig
 from stack.local import dataset_store
-from stack.local.capacity_search import Band, NextStep, Round, Verdict, next_step
+from stack.local.capacity_search import Band, NextStep, Round, Verdict, next_step, trusted
 from stack.local.child import ChildSpec, environment, spawn
 from stack.local.dataset_store import Dataset
 from stack.local.errors import Fault, StackError
@@ -31,6 +31,8 @@ from stack.local.state import Capacity, iso
 _PROBE_SECONDS = 120.0
 # The probe's own start is part of what the CPU's counters call others: about 1 %.
 _DISTURBED_PERCENT = 6.0
+# No round begins later than this: a disturbed one takes some 20 s, and a start shall end within about 75 s.
+_LAST_ROUND_BEGINS_SECONDS = 55.0
 # What the service left to the database with 10 busy connections, a scrape a second and 150 to 400 users who
 # poll the queue every 3 s: it used 3.3 to 5.2 % of the CPU.
 _LEFT_BY_SERVICE = 0.96
@@ -94,17 +96,27 @@ def calibrate(
     band = Band(config.capacity_low, config.capacity_high)
     found = _found(engine)
     seats, sized_before = found.seats, found.seats != found.requested
-    rounds: list[Round] = []
+    began = clock()
+    rounds: list[tuple[Round, Measurement]] = []
     while True:
         measured = _calm(measure, progress)
-        rounds.append(Round(seats, measured.queries_per_second))
-        step = next_step(rounds, band, sized_before=sized_before)
+        calm = not is_disturbed(measured.others_percent)
+        rounds.append((Round(seats, measured.queries_per_second, calm), measured))
+        time_left = (clock() - began).total_seconds() < _LAST_ROUND_BEGINS_SECONDS
+        step = next_step([each for each, _ in rounds], band, sized_before=sized_before, time_left=time_left)
         progress(Step("capacity", f"{measured} with {seats:,} seats: {step.reason.value}"))
-        if config.profile == "improved" or step.verdict is not Verdict.RESIZE:
-            return _judged(engine, config, measured, step, iso(clock()))
-        progress(Step("capacity", f"changing to {step.seats:,} seats"))
-        _resize(engine, seats, step.seats)
-        seats = step.seats
+        if config.profile == "improved" or step.verdict in {Verdict.ACCEPT, Verdict.GIVE_UP}:
+            return _judged(engine, config, _believed(rounds), step, iso(clock()))
+        if step.verdict is Verdict.RESIZE:
+            progress(Step("capacity", f"changing to {step.seats:,} seats"))
+            _resize(engine, seats, step.seats)
+            seats = step.seats
+
+
+def _believed(rounds: Sequence[tuple[Round, Measurement]]) -> Measurement:
+    """The newest measurement that counted."""
+    counted = trusted([each for each, _ in rounds])
+    return next(measured for each, measured in reversed(rounds) if each in counted)
 
 
 def _calm(measure: Probe, progress: Progress) -> Measurement:

@@ -4,6 +4,9 @@ A query reads every seat once, so the rate times the number of seats is the mach
 number. One look at it is off by a tenth on a rented machine; so each step goes by the mean over all looks of
 this start, and the rate that is believed is that mean for the present number of seats.
 
+A look that other processes disturbed says how fast the machine is while they run, not how fast it is: such
+looks count only as long as there is no calm one.
+
 After new data were loaded the rate has to lie in the middle half of the band, because a figure at the edge
 would leave it during a drill. Data that an earlier start has sized are left alone anywhere in the band.
 """
@@ -18,7 +21,9 @@ from stack.local.dataset_store import SCHEDULES
 MINIMUM_SEATS = 200_000
 # About 450 MB: the table has to stay in PostgreSQL's shared memory.
 MAXIMUM_SEATS = 6_800_000
+# After so many rounds anywhere in the band will do; outside of it some more are made.
 MAXIMUM_ROUNDS = 3
+FURTHER_ROUNDS = 2
 _LARGEST_FACTOR = 4.0
 
 
@@ -27,6 +32,7 @@ class Verdict(StrEnum):
 
     ACCEPT = "accept"
     RESIZE = "resize"
+    MEASURE_AGAIN = "measure_again"
     GIVE_UP = "give_up"
 
 
@@ -39,6 +45,7 @@ class SearchReason(StrEnum):
     TOO_SLOW = "too slow"
     OFF_CENTRE = "at the edge of the band"
     AT_THE_BOUND = "the number of seats is at its bound"
+    DISTURBED = "disturbed by other processes"
     OUT_OF_ROUNDS = "no more rounds"
 
 
@@ -65,10 +72,11 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One measurement: seats, and date queries a second with them."""
+    """One measurement: seats, date queries a second with them, and whether nothing else used the CPU."""
 
     seats: int
     queries_per_second: float
+    calm: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class NextStep:
     """What to do next.
 
     Attributes:
-        verdict: accept, resize or give up.
+        verdict: accept, resize, measure again with the same seats, or give up.
         reason: why.
         seats: those to have next; those present unless resizing.
         queries_per_second: the rate that is believed for the present number of seats.
@@ -88,20 +96,34 @@ class NextStep:
     queries_per_second: float
 
 
-def next_step(rounds: Sequence[Round], band: Band, *, sized_before: bool = False) -> NextStep:
-    """Judge the measurements so far, oldest first; at least one."""
+def next_step(
+    rounds: Sequence[Round], band: Band, *, sized_before: bool = False, time_left: bool = True
+) -> NextStep:
+    """Judge the measurements so far, oldest first; at least one.
+
+    Without ``time_left`` this was the last one: the answer is to accept or to give up.
+    """
     seats = rounds[-1].seats
-    rate = fmean(each.seats * each.queries_per_second for each in rounds) / seats
+    counted = trusted(rounds)
+    rate = fmean(each.seats * each.queries_per_second for each in counted) / seats
+    last = not time_left or len(rounds) >= MAXIMUM_ROUNDS + FURTHER_ROUNDS
+    if rounds[-1] not in counted and not last:
+        return NextStep(Verdict.MEASURE_AGAIN, SearchReason.DISTURBED, seats, rate)
     if band.is_central(rate):
         return NextStep(Verdict.ACCEPT, SearchReason.NEAR_THE_MIDDLE, seats, rate)
-    if band.holds(rate) and (sized_before or len(rounds) >= MAXIMUM_ROUNDS):
+    if band.holds(rate) and (sized_before or last or len(rounds) >= MAXIMUM_ROUNDS):
         return NextStep(Verdict.ACCEPT, SearchReason.IN_THE_BAND, seats, rate)
     wanted = _proportional(seats, rate / band.middle)
     if wanted == seats:
         return NextStep(_last_word(rate, band), SearchReason.AT_THE_BOUND, seats, rate)
-    if len(rounds) >= MAXIMUM_ROUNDS:
+    if last:
         return NextStep(Verdict.GIVE_UP, SearchReason.OUT_OF_ROUNDS, seats, rate)
     return NextStep(Verdict.RESIZE, _why(rate, band), wanted, rate)
+
+
+def trusted(rounds: Sequence[Round]) -> Sequence[Round]:
+    """The rounds that count: the calm ones; all of them where none was calm."""
+    return [each for each in rounds if each.calm] or rounds
 
 
 def _last_word(rate: float, band: Band) -> Verdict:

@@ -1,9 +1,16 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 import pytest
+from sqlalchemy import create_engine
 
+from stack.config import StackConfig
+from stack.local import capacity
+from stack.local.capacity import Measurement, calibrate
 from stack.local.capacity_estimate import Estimate, estimate, is_steady
 from stack.local.capacity_search import (
+    FURTHER_ROUNDS,
     MAXIMUM_ROUNDS,
     MAXIMUM_SEATS,
     MINIMUM_SEATS,
@@ -13,6 +20,9 @@ from stack.local.capacity_search import (
     Verdict,
     next_step,
 )
+from stack.local.dataset_store import Dataset
+from stack.local.progress import Step
+from stack.local.state import Capacity
 
 BAND = Band(4.5, 5.2)
 
@@ -109,7 +119,8 @@ def test_in_the_last_round_anywhere_in_the_band_will_do() -> None:
 
 
 def test_after_the_last_round_the_search_gives_up_and_keeps_the_seats() -> None:
-    step = next_step([Round(1_000_000, 9.0)] * MAXIMUM_ROUNDS, BAND)
+    assert next_step([Round(1_000_000, 9.0)] * MAXIMUM_ROUNDS, BAND).verdict is Verdict.RESIZE
+    step = next_step([Round(1_000_000, 9.0)] * (MAXIMUM_ROUNDS + FURTHER_ROUNDS), BAND)
     assert (step.verdict, step.reason) == (Verdict.GIVE_UP, SearchReason.OUT_OF_ROUNDS)
     assert step.seats == 1_000_000
 
@@ -137,3 +148,68 @@ def test_the_search_ends_on_a_machine_whose_speed_drifts_by_a_tenth() -> None:
         seats = step.seats
     assert step.verdict is Verdict.ACCEPT
     assert BAND.holds(step.queries_per_second)
+
+
+def test_a_calm_measurement_outweighs_every_disturbed_one() -> None:
+    rounds = [Round(1_500_000, 2.95, calm=False), Round(900_000, 8.28)]
+    step = next_step(rounds, BAND)
+    assert step.queries_per_second == pytest.approx(8.28)
+    assert (step.verdict, step.reason) == (Verdict.RESIZE, SearchReason.TOO_FAST)
+
+
+def test_disturbed_measurements_count_while_there_is_no_calm_one() -> None:
+    step = next_step([Round(1_500_000, 2.0, calm=False), Round(1_500_000, 3.0, calm=False)], BAND)
+    assert step.queries_per_second == pytest.approx(2.5)
+    assert step.verdict is Verdict.RESIZE
+
+
+def test_new_data_are_not_believed_by_a_disturbed_measurement() -> None:
+    rounds = [Round(1_500_000, 9.7), Round(3_000_000, 2.0, calm=False)]
+    step = next_step(rounds, BAND)
+    assert (step.verdict, step.reason) == (Verdict.MEASURE_AGAIN, SearchReason.DISTURBED)
+    assert step.seats == 3_000_000
+
+
+def test_without_time_left_what_is_known_has_to_do() -> None:
+    edge = next_step([Round(1_500_000, 5.15)], BAND, time_left=False)
+    assert (edge.verdict, edge.reason) == (Verdict.ACCEPT, SearchReason.IN_THE_BAND)
+    outside = next_step([Round(1_500_000, 9.0)], BAND, time_left=False)
+    assert (outside.verdict, outside.reason) == (Verdict.GIVE_UP, SearchReason.OUT_OF_ROUNDS)
+
+
+def calibrated(
+    monkeypatch: pytest.MonkeyPatch, looks: Sequence[Measurement], each_takes: float = 9.0
+) -> tuple[Capacity, list[str]]:
+    """What comes of these looks, one after another, and what was told."""
+    monkeypatch.setattr(capacity, "_found", lambda _: Dataset(1, 1_500_000, 1_500_000))
+    monkeypatch.setattr(capacity, "_resize", lambda *_: None)
+    monkeypatch.setattr(capacity.dataset_store, "date_plan", lambda _: "Hash Join, Seq Scan on seats")
+    told: list[str] = []
+    taken: list[Measurement] = []
+
+    def look() -> Measurement:
+        taken.append(looks[min(len(taken), len(looks) - 1)])
+        return taken[-1]
+
+    def clock() -> datetime:
+        return datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=each_takes * len(taken))
+
+    def tell(step: Step) -> None:
+        told.append(step.text)
+
+    return calibrate(create_engine("sqlite://"), StackConfig(), look, clock, tell), told
+
+
+def test_a_start_disturbed_at_first_ends_with_the_calm_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy, calm = Measurement(2.95, 0.0, 34.7), Measurement(4.9, 0.0, 1.0)
+    found, _ = calibrated(monkeypatch, [noisy, noisy, calm, calm])
+    assert found.others_percent == 1.0
+    assert found.queries_per_second == pytest.approx(4.9)
+
+
+def test_a_start_that_stays_disturbed_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, told = calibrated(monkeypatch, [Measurement(2.0, 0.0, 50.1)], each_takes=10.0)
+    assert not found.ok
+    assert found.reason is not None
+    assert "no more rounds" in found.reason
+    assert sum("disturbed, measuring again" in text for text in told) == 3
