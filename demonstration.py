@@ -4,11 +4,14 @@ The stack and Showcall end with this process, however it ends (the kernel sees t
 """
 
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +19,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import incident_store, timeline_store
 from alerts.incident import Incident
@@ -36,11 +40,16 @@ from stack.drills.target import running_stack
 from stack.drills.verdict import judge_drill
 from stack.local.child import ChildSpec, end, environment, spawn
 from stack.local.cpu import step_aside
+from stack.local.inspection import Condition, examine
+from stack.local.layout import Layout
+from stack.local.ports import holder_of, is_free
 from web.session_store import Role
 from web.sign_in import new_code
 
 READY_SECONDS = 30.0
 LOAD_LINE_EVERY_SECONDS = 5.0
+KEPT_DEMOS = 5
+FOLDER_NAME = re.compile(r"\d{8}T\d{6}Z")
 STOP_SIGNALS = ((signal.SIGTERM, 8.0),)
 COLOURS: Mapping[str, str] = {
     "alert_firing": "bold red",
@@ -86,6 +95,61 @@ def run(plan: DemoPlan, console: Console) -> int:
     """
     data_dir = plan.folder / datetime.fromtimestamp(plan.clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
     config = StackConfig(**plan.settings.stack.model_dump())
+    refuse_what_is_not_ours(plan.settings, config)
+    remove_old_demos(plan.folder)
+    try:
+        return tell_the_story(plan, config, data_dir, console)
+    except SQLAlchemyError as error:
+        # Its own text has the statement with what was to be stored, a sign-in code among it.
+        found = getattr(error, "orig", None) or type(error).__name__
+        raise DemoError(
+            f"{data_dir / 'showcall.db'}: the demo's database cannot be used: {found}. "
+            f"What Showcall says: {data_dir / 'showcall.log'}"
+        ) from None
+
+
+def refuse_what_is_not_ours(settings: Settings, config: StackConfig) -> None:
+    """The demo starts its own stack and its own Showcall; it takes nobody else's for its own.
+
+    Raises:
+        DemoError: a stack runs already, or something listens on ``web.port``; both are told at once.
+    """
+    refuse([*running_stack_problem(config), *taken_port_problem(settings)])
+
+
+def refuse(problems: Sequence[str]) -> None:
+    """Raise all problems at once, or nothing."""
+    if problems:
+        raise DemoError("\n".join(problems))
+
+
+def running_stack_problem(config: StackConfig) -> Iterator[str]:
+    """A stack that a person started: its capacity is an old one, and it is not ours to stop."""
+    run_dir = config.run_dir.resolve()
+    _, found = examine(Layout(run_dir))
+    if found.condition is Condition.RUNNING:
+        yield f"a stack runs already (run_dir {run_dir}): stop it with `showcall stack down`"
+
+
+def taken_port_problem(settings: Settings) -> Iterator[str]:
+    """Another Showcall there would answer in the place of the demo's own."""
+    web = settings.web
+    if not is_free(web.host, web.port):
+        yield (
+            f"web.port: port {web.port} of {web.host} is taken by {holder_of(web.port)}, wanted a free port. "
+            "Stop that process, or choose another web.port in config.yaml."
+        )
+
+
+def remove_old_demos(folder: Path) -> None:
+    """Keep the newest demos; anything without the name of a demo is left alone."""
+    demos = (each for each in folder.glob("*") if FOLDER_NAME.fullmatch(each.name) and not each.is_symlink())
+    for old in sorted(demos)[:-KEPT_DEMOS]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def tell_the_story(plan: DemoPlan, config: StackConfig, data_dir: Path, console: Console) -> int:
+    """Stack, Showcall, drill, tables. Returns 0 only if every step happened."""
     with ExitStack() as ending:
         ending.enter_context(stack_up(config, console))
         step_aside()
@@ -126,7 +190,9 @@ def stack_up(config: StackConfig, console: Console) -> Iterator[None]:
 def showcall_up(plan: DemoPlan, data_dir: Path, console: Console) -> Iterator[Database]:
     """A Showcall in a process of its own, and its database to look into."""
     console.rule("Showcall")
-    log = data_dir / "showcall.log"
+    # Measuring the stack takes a while, so somebody may have come since.
+    refuse([*taken_port_problem(plan.settings)])
+    log = private_log(data_dir)
     command = [sys.executable, "-m", "showcall", "run", "--config", str(plan.config_file)]
     spec = ChildSpec(
         argv=[*command, "--data-dir", str(data_dir)],
@@ -148,6 +214,16 @@ def showcall_up(plan: DemoPlan, data_dir: Path, console: Console) -> Iterator[Da
         database.close()
     finally:
         end(process, STOP_SIGNALS)
+
+
+def private_log(data_dir: Path) -> Path:
+    """An empty log in a folder, both for us alone: who can sign in is in there."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data_dir.chmod(0o700)
+    log = data_dir / "showcall.log"
+    log.touch(mode=0o600)
+    log.chmod(0o600)
+    return log
 
 
 def wait_until_ready(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -263,7 +339,14 @@ def show(result: DrillResult, data_dir: Path, console: Console) -> bool:
     verdict = judge_drill(result, outcome)
     console.print(drill_tables(result, outcome, verdict))
     console.print(f"Kept in {data_dir}", highlight=False, soft_wrap=True)
+    console.print("The figures again, beside their aims:", highlight=False)
+    console.print(f"  {figures_command(data_dir)}", highlight=False, markup=False, soft_wrap=True)
     return verdict.passed
+
+
+def figures_command(data_dir: Path) -> str:
+    """What prints the figures of the drill kept there."""
+    return shlex.join([".venv/bin/python", "benchmarks/first_light.py", str(data_dir / "drill.json")])
 
 
 def wait_for_interrupt(console: Console) -> None:

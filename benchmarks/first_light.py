@@ -1,6 +1,8 @@
 """Prints the figures of a saved drill beside their aims.
 
-    python benchmarks/first_light.py var/drill.json
+    .venv/bin/python benchmarks/first_light.py var/demo/20261122T160000Z/drill.json
+
+``showcall demo`` ends with this command for the drill it has kept.
 
 A ratio is value / aim: below 1 is better than asked for. Exit code 0 if every expectation held, 1 if one did
 not, 2 if the file is no drill.
@@ -23,7 +25,7 @@ from stack.drills.verdict import Expectation, judge_drill  # noqa: E402
 def main(arguments: list[str]) -> int:
     """Print the figures of the drill in the file named by the only argument."""
     if len(arguments) != 1:
-        print("usage: python benchmarks/first_light.py DRILL.json", file=sys.stderr)
+        print("usage: .venv/bin/python benchmarks/first_light.py var/demo/<time>/drill.json", file=sys.stderr)
         return 2
     try:
         result = load(Path(arguments[0]))

@@ -43,12 +43,13 @@ def _given_twice(config: StackConfig) -> Iterator[Fault]:
 
 def _taken(config: StackConfig) -> Iterator[Fault]:
     for key, (host, port) in _wanted(config).items():
-        if not _is_free(host, port):
+        if not is_free(host, port):
             advice = "Stop that process, or choose another port in config.yaml."
             yield Fault(key, f"port {port} is taken by {holder_of(port)}", "a free port", advice)
 
 
-def _is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
+    """Whether this address can be listened on now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # Connections that ended a moment ago must not count as a listener.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

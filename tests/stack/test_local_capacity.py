@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from stack.config import StackConfig
-from stack.local import capacity
+from stack.local import capacity, dataset_store
 from stack.local.capacity import Measurement, calibrate
 from stack.local.capacity_estimate import Estimate, estimate, is_steady
 from stack.local.capacity_search import (
@@ -183,7 +183,7 @@ def calibrated(
     """What comes of these looks, one after another, and what was told."""
     monkeypatch.setattr(capacity, "_found", lambda _: Dataset(1, 1_500_000, 1_500_000))
     monkeypatch.setattr(capacity, "_resize", lambda *_: None)
-    monkeypatch.setattr(capacity.dataset_store, "date_plan", lambda _: "Hash Join, Seq Scan on seats")
+    monkeypatch.setattr(dataset_store, "date_plan", lambda _: "Hash Join, Seq Scan on seats")
     told: list[str] = []
     taken: list[Measurement] = []
 
