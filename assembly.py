@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar, cast
 
 import structlog
+from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 import own_metrics
@@ -114,7 +115,7 @@ def build(configuration: Configuration, clock: Clock) -> "Showcall":
     lock = _locked(settings.data_dir)
     try:
         return Showcall(configuration, clock, lock)
-    except (PortInUseError, SQLAlchemyError) as error:
+    except (PortInUseError, SQLAlchemyError, CommandError) as error:
         lock.release()
         text = str(error) if isinstance(error, PortInUseError) else database_error(settings, error)
         raise StartError(text) from None
@@ -126,10 +127,15 @@ def _locked(data_dir: Path) -> DataDirectoryLock:
     except DataDirectoryInUseError as error:
         raise StartError(str(error)) from None
     except OSError as error:
-        raise StartError(f"data_dir {data_dir}: cannot be written to ({error.strerror})") from None
+        raise StartError(unusable(data_dir, error)) from None
 
 
-def database_error(settings: Settings, error: SQLAlchemyError) -> str:
+def unusable(data_dir: Path, error: OSError) -> str:
+    """Which directory, and why."""
+    return f"data_dir {data_dir}: cannot be written to ({error.strerror})"
+
+
+def database_error(settings: Settings, error: SQLAlchemyError | CommandError) -> str:
     """Which database cannot be used, and why."""
     reason = str(getattr(error, "orig", error)).splitlines()[0]
     return f"{settings.data_dir / DATABASE_FILE}: the database cannot be used ({reason})"
@@ -142,12 +148,15 @@ def opened_database(settings: Settings) -> Iterator[Database]:
     Raises:
         StartError: it cannot be used.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(unusable(settings.data_dir, error)) from None
     database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
     try:
         database.upgrade()
         yield database
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, CommandError) as error:
         raise StartError(database_error(settings, error)) from None
     finally:
         database.close()

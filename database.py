@@ -45,7 +45,7 @@ class DataDirectoryLock:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = (data_dir / "showcall.lock").open("a+", encoding="ascii")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,6 +94,7 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A consistent view for reading; writes made through it are rolled back."""
         with self.engine.connect() as connection:
+            _begin(connection, "DEFERRED")
             try:
                 yield connection
             finally:

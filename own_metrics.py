@@ -40,7 +40,7 @@ class OwnNumbers(Collector):
 
     def _of_loops(self) -> Iterator[Metric]:
         turns = CounterMetricFamily("showcall_loop_turns", "Good turns.", labels=["loop"])
-        missed = CounterMetricFamily("showcall_loop_missed", "Turns begun too late.", labels=["loop"])
+        missed = CounterMetricFamily("showcall_loop_missed", "Handed over and not begun.", labels=["loop"])
         errors = CounterMetricFamily("showcall_loop_errors", "Turns that failed.", labels=["loop"])
         seconds = GaugeMetricFamily("showcall_loop_turn_seconds", "Length of the last.", labels=["loop"])
         age = GaugeMetricFamily("showcall_loop_age_seconds", "Since the last good turn.", labels=["loop"])

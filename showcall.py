@@ -67,19 +67,32 @@ def load(config: Path, data_dir: Path | None = None) -> assembly.Configuration:
 
 
 @app.command("run")
-def run(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None) -> None:
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    data_dir: DataDirOption = None,
+    show_sign_in: Annotated[
+        bool | None,
+        typer.Option(
+            "--sign-in/--no-sign-in",
+            help="Print a one-time sign-in link (default: on a terminal).",
+        ),
+    ] = None,
+) -> None:
     """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
     assembly.configure_logging()
     running = assembly.build(load(config, data_dir), time.time)
     running.start()
-    show_way_in(running)
+    out.print(f"Console  {running.web.address}", highlight=False)
+    if sys.stdout.isatty() if show_sign_in is None else show_sign_in:
+        show_way_in(running)
+    else:
+        out.print("Sign in  `showcall sign-in NAME` prints a one-time link", highlight=False)
     running.wait()
 
 
 def show_way_in(running: assembly.Showcall) -> None:
-    """Print the console's address and a one-time sign-in."""
+    """Print a one-time sign-in."""
     address = running.web.address
-    out.print(f"Console  {address}", highlight=False)
     try:
         code = new_code(running.database, "oncall", time.time(), Role.RESPONDER)
     except SQLAlchemyError as error:
@@ -113,20 +126,27 @@ def health(config: ConfigOption = DEFAULT_CONFIG) -> None:
     try:
         connection.request("GET", "/health")
         body = json.loads(connection.getresponse().read())
+        checks = {name: found[0] for name, found in body["checks"].items()}
+        rows = [(name, check["status"], check["observedValue"]) for name, check in checks.items()]
+        status = str(body["status"])
     except (OSError, HTTPException, ValueError) as error:
         fail(f"no answer from http://{web.host}:{web.port}/health: {error}", EXIT_USAGE)
+    except (KeyError, TypeError, AttributeError, IndexError):
+        fail(f"http://{web.host}:{web.port}/health answers, but it is not a Showcall (web.port)", EXIT_USAGE)
     table = Table("component", "status", "observed", box=None)
-    for name, checks in body["checks"].items():
-        table.add_row(name, checks[0]["status"], checks[0]["observedValue"])
+    for row in rows:
+        table.add_row(*row)
     out.print(table)
-    out.print(f"status: {body['status']}")
-    sys.exit({"pass": 0, "warn": 1}.get(body["status"], EXIT_USAGE))
+    out.print(f"status: {status}")
+    sys.exit({"pass": 0, "warn": 1}.get(status, EXIT_USAGE))
 
 
 @app.command("sign-in")
 def sign_in(
     name: Annotated[str, typer.Argument(help="The user; created when new.")],
-    role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.RESPONDER,
+    role: Annotated[
+        Role | None, typer.Option(help="What the user may do (a new one: responder; else unchanged).")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     data_dir: DataDirOption = None,
 ) -> None:

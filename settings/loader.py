@@ -43,6 +43,7 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
                     update={
                         "password_file": _below(folder, target.password_file),
                         "stack_file": _below(folder, target.stack_file),
+                        "ca_file": _below(folder, target.ca_file),
                     }
                 )
                 for target in settings.collector.targets

@@ -7,6 +7,7 @@ from flask import Flask, Response, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from web import health, incidents, now, own_metrics, security, sign_in, switches, wording
+from web.attempts import Attempts
 from web.parts import ConsoleParts
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -26,6 +27,7 @@ def create_app(parts: ConsoleParts) -> Flask:
         MAX_FORM_PARTS=50,
     )
     app.extensions["showcall"] = parts
+    app.extensions["sign_in_attempts"] = Attempts(allowed=10, window=300.0)
     security.install(app)
     for module in (now, incidents, switches, sign_in, health, own_metrics):
         app.register_blueprint(module.blueprint)

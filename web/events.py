@@ -105,9 +105,15 @@ class Events:
             found = self._rendered.get(watch)
             now = asyncio.get_running_loop().time()
             if found is None or now - found.made > BEAT_SECONDS * 0.8:
+                self._forget_unwatched(now)
                 found = Rendered(await asyncio.to_thread(self._html, watch), now)
                 self._rendered[watch] = found
             return found.html
+
+    def _forget_unwatched(self, now: float) -> None:
+        for watch in [each for each, shown in self._rendered.items() if now - shown.made > RECHECK_SECONDS]:
+            del self._rendered[watch]
+            self._rendering.pop(watch, None)
 
     def _html(self, watch: Watch) -> str:
         with self._app.test_request_context("/"):

@@ -56,8 +56,8 @@ class IncidentView:
         return (self.incident.resolved_at or self.at) - self.incident.opened_at
 
 
-def view(part: ConsoleParts, incident_id: int) -> IncidentView | None:
-    """Read one incident; None when there is no such incident."""
+def view(part: ConsoleParts, incident_id: int, rows_shown: int = 0) -> IncidentView | None:
+    """Read one incident with so many of its timeline rows; None when there is no such incident."""
     now = part.clock()
     with part.database.reading() as connection:
         incident = incident_store.get(connection, incident_id)
@@ -67,7 +67,7 @@ def view(part: ConsoleParts, incident_id: int) -> IncidentView | None:
         leases = [lease for lease in lease_store.held(connection) if lease.incident_id == incident_id]
         alerts = tuple(alert_store.for_incident(connection, incident_id))
         levers = tuple(lever_store.readings(connection))
-        rows = tuple(timeline_store.since(connection, 0, incident_id, ROWS_ON_PAGE))
+        rows = tuple(timeline_store.since(connection, 0, incident_id, rows_shown))
     return IncidentView(
         at=now,
         incident=incident,
@@ -108,7 +108,7 @@ def listing() -> str:
 @blueprint.get("/<int:incident_id>")
 def page(incident_id: int) -> str:
     """One incident."""
-    found = view(parts(), incident_id)
+    found = view(parts(), incident_id, ROWS_ON_PAGE)
     if found is None:
         abort(404, f"There is no incident {incident_id}.")
     return render_template("incident.html", view=found, can_act=may_act())

@@ -60,6 +60,8 @@ class WebServer:
             access_log=False,
             lifespan="off",
             server_header=False,
+            # The address of a visitor is that of the connection: anybody could write a forwarding header.
+            proxy_headers=False,
             # An event stream ends at its next beat; who takes longer is cut off.
             timeout_graceful_shutdown=2,
         )

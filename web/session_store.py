@@ -63,11 +63,14 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def ensure_user(tx: Connection, name: str, role: Role) -> None:
-    """Create the user, or give an existing one this role."""
-    changed = tx.execute(update(users).where(users.c.name == name).values(role=role.value))
-    if changed.rowcount == 0:
+def ensure_user(tx: Connection, name: str, role: Role | None) -> None:
+    """Create the user (a responder unless a role is given), or change an existing one's role to one given."""
+    known = tx.execute(select(users.c.name).where(users.c.name == name)).scalar()
+    if known is None:
+        role = role or Role.RESPONDER
         tx.execute(users.insert().values(name=name, role=role.value, password_hash=None))
+    elif role is not None:
+        tx.execute(update(users).where(users.c.name == name).values(role=role.value))
 
 
 def set_password_hash(tx: Connection, name: str, password_hash: str) -> None:
@@ -104,6 +107,12 @@ def open_session(tx: Connection, session_id: str, user: str, csrf_token: str, no
             id_hash=digest(session_id), user=user, csrf_token=csrf_token, created_at=now, seen_at=now
         )
     )
+
+
+def drop_expired(tx: Connection, seen_before: float, created_before: float) -> None:
+    """Forget sessions that were idle for too long or are too old (Unix seconds)."""
+    old = (sessions.c.seen_at < seen_before) | (sessions.c.created_at < created_before)
+    tx.execute(delete(sessions).where(old))
 
 
 def find_session(connection: Connection, session_id: str) -> Session | None:

@@ -5,7 +5,7 @@ import threading
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from database import Database
@@ -22,11 +22,17 @@ blueprint = Blueprint("sign_in", __name__)
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # A flood of sign-ins must not take the processor from the scrape loop.
 _hashing = threading.BoundedSemaphore(2)
-_attempts = Attempts(allowed=10, window=300.0)
+# Of no password anybody has: an unknown name must cost as much time as a wrong password.
+_NOBODYS_HASH = (
+    "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$pw0Wba+WDAZCfcyg9o3TaXh0rFnGu/+tAtq47HgtTzE"
+)
 
 
-def new_code(database: Database, user: str, now: float, role: Role = Role.RESPONDER) -> str:
-    """A one-time sign-in code for a user (created when new), valid for 15 minutes."""
+def new_code(database: Database, user: str, now: float, role: Role | None = None) -> str:
+    """A one-time sign-in code for a user, valid for 15 minutes.
+
+    A new user becomes a responder unless a role is given; an existing one keeps theirs.
+    """
     code = secrets.token_urlsafe(32)
     with database.transaction() as tx:
         session_store.ensure_user(tx, user, role)
@@ -47,11 +53,12 @@ def sign_in() -> Response | tuple[str, int]:
     """Open a session for a valid code or password."""
     now = parts().clock()
     address = request.remote_addr or "unknown"
-    if not _attempts.allow(address, now):
+    attempts: Attempts = current_app.extensions["sign_in_attempts"]
+    if not attempts.allow(address, now):
         return _again("Too many tries from this address; wait five minutes.", 429)
     user = _user_of_form(now)
     if user is None:
-        _attempts.failed(address, now)
+        attempts.failed(address, now)
         return _again("That did not work: the code is unknown, used or older than 15 minutes, "
                       "or the name and password do not match.", 401)  # fmt: skip
     return _open_session(user, now)
@@ -76,25 +83,22 @@ def _password_matches(name: str, password: str) -> bool:
         stored = session_store.password_hash(connection, name)
     with _hashing:
         try:
-            # An unknown name costs as much time as a wrong password.
-            return _hasher.verify(stored or _unknown_hash(), password) and stored is not None
+            return _hasher.verify(stored or _NOBODYS_HASH, password) and stored is not None
         except (VerificationError, InvalidHashError):
             return False
 
 
-def _unknown_hash() -> str:
-    return _hasher.hash("nobody has this password", salt=b"0123456789abcdef")
-
-
 def _open_session(user: str, now: float) -> Response:
     session_id = secrets.token_urlsafe(32)
+    web = parts().settings.web
     with parts().database.transaction() as tx:
+        session_store.drop_expired(tx, now - web.session_idle, now - web.session_absolute)
         session_store.open_session(tx, session_id, user, secrets.token_urlsafe(24), now)
     response = redirect(same_site_path(request.form.get("next", "/")), 303)
     response.set_cookie(
         SECURE_COOKIE if request.is_secure else COOKIE,
         session_id,
-        max_age=int(parts().settings.web.session_absolute),
+        max_age=int(web.session_absolute),
         secure=request.is_secure,
         httponly=True,
         samesite="Lax",

@@ -11,9 +11,11 @@ from alerts.timeline import TimelineRow
 from collector.round import TargetReport
 from metrics.errors import QueryError
 from metrics.values import Asker, QueryResult, Scalar, Vector
-from runbooks import kill_switch_store, lease_store, run_store
+from runbooks import kill_switch_store, lease_store, lever_store, run_store
 from runbooks.kill_switch import KillSwitch
 from runbooks.lease import Lease
+from runbooks.lever import worded
+from runbooks.lever_store import KnownLever
 from runbooks.run import Run, RunState
 from settings.schema import ComponentSettings, FactSettings, Settings, TargetKind
 from web import wording
@@ -117,6 +119,7 @@ class Snapshot:
     asks: tuple[ShownAsk, ...]
     targets: tuple[ShownTarget, ...]
     unwell: tuple[str, ...]
+    astray: tuple[str, ...]
     kill_switch: KillSwitch
     rows: tuple[TimelineRow, ...]
 
@@ -130,9 +133,14 @@ def take(parts: ConsoleParts) -> Snapshot:
         asks = tuple(shown_ask(run) for run in run_store.in_state(connection, RunState.ASKED))
         kill_switch = kill_switch_store.read(connection)
         rows = tuple(timeline_store.latest(connection, ROWS_SHOWN))
+        levers = lever_store.readings(connection)
+    ours = {lease.lever for lease in leases}
+    astray = tuple(astray_line(known) for known in levers if known.at_baseline is not True)
+    moved = any(known.at_baseline is False and known.lever not in ours for known in levers)
     targets = tuple(shown_target(report, parts.settings, now) for report in parts.targets())
     unwell = tuple(unwell_line(loop) for loop in parts.loops() if loop.note or not loop.alive)
-    health = judge(incidents, leases, targets, unwell)
+    blind = bool(unwell) or any(known.error is not None for known in levers)
+    health = judge(incidents, bool(leases) or moved, targets, blind)
     return Snapshot(
         at=now,
         health=health,
@@ -145,6 +153,7 @@ def take(parts: ConsoleParts) -> Snapshot:
         asks=asks,
         targets=targets,
         unwell=unwell,
+        astray=astray,
         kill_switch=kill_switch,
         rows=rows,
     )
@@ -156,18 +165,24 @@ def unwell_line(loop: LoopHealth) -> str:
     return f"{loop.name} {state}" + (f": {loop.note}" if loop.note else "")
 
 
+def astray_line(known: KnownLever) -> str:
+    """A lever that is away from its baseline, or of which that is not known."""
+    if known.error is not None or known.reading is None:
+        return f"{known.title}: cannot be read ({known.error or 'not asked yet'})"
+    now, home = worded(known.reading.value), worded(known.baseline, known.unit)
+    owner = f", held by {known.reading.lease.owner}" if known.reading.lease else ", nobody holds it"
+    return f"{known.title}: {now} instead of {home}{owner}"
+
+
 def judge(
-    incidents: Sequence[Incident],
-    leases: Sequence[ShownLease],
-    targets: Sequence[ShownTarget],
-    unwell: Sequence[str],
+    incidents: Sequence[Incident], levers_moved: bool, targets: Sequence[ShownTarget], blind: bool
 ) -> Health:
     """The worst thing that is true: an open incident, then acting, then what keeps us from knowing."""
     if any(incident.state is IncidentState.OPEN for incident in incidents):
         return Health.INCIDENT
-    if incidents or leases:
+    if incidents or levers_moved:
         return Health.ACTING
-    if unwell or not targets or any(not target.up or is_old(target) for target in targets):
+    if blind or not targets or any(not target.up or is_old(target) for target in targets):
         return Health.DEGRADED
     return Health.OK
 
@@ -265,8 +280,8 @@ def shown_lease(lease: Lease, settings: Settings, now: float) -> ShownLease:
     return ShownLease(
         lever=lease.lever,
         title=titles.get(lease.lever, lease.lever),
-        value=shown_value(lease.value),
-        baseline=shown_value(lease.baseline),
+        value=worded(lease.value),
+        baseline=worded(lease.baseline),
         unit=lease.unit,
         phase=lease.phase.value,
         doing=lease.doing,
@@ -277,11 +292,6 @@ def shown_lease(lease: Lease, settings: Settings, now: float) -> ShownLease:
         runbook=lease.runbook,
         incident_id=lease.incident_id,
     )
-
-
-def shown_value(value: float | str) -> str:
-    """A lever's value: a number without needless zeros, or a state's name."""
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 def shown_ask(run: Run) -> ShownAsk:

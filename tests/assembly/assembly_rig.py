@@ -164,7 +164,7 @@ class Process:
         self.log = site.folder / f"showcall-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
             self.popen = subprocess.Popen(
-                command("run", "--config", str(site.config_file), *arguments),
+                command("run", "--sign-in", "--config", str(site.config_file), *arguments),
                 cwd=REPO,
                 stdout=log,
                 stderr=subprocess.STDOUT,

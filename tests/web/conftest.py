@@ -1,6 +1,7 @@
 """A console over a real database, with a fixed clock."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from settings.schema import Settings
 from tests.web.desk import NOW, Desk, Numbers
 from web.app import create_app
 from web.parts import ConsoleParts, LoopHealth, RuleStatus
+from web.server import WebServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,3 +49,13 @@ def desk(tmp_path: Path, demo_settings: Settings) -> Iterator[Desk]:
     database.create_all()
     yield Desk(parts, app.test_client(), numbers, clock, reports, loops)
     database.close()
+
+
+@pytest.fixture
+def served(desk: Desk) -> Iterator[str]:
+    settings = desk.parts.settings
+    free = settings.model_copy(update={"web": settings.web.model_copy(update={"port": 0})})
+    server = WebServer(replace(desk.parts, settings=free))
+    server.start()
+    yield server.address
+    server.stop()

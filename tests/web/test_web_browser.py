@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from playwright import sync_api as playwright
@@ -10,7 +9,6 @@ from playwright import sync_api as playwright
 from alerts import timeline_store
 from alerts.timeline import NewTimelineRow, TimelineKind
 from tests.web.desk import NOW, Desk
-from web.server import WebServer
 from web.sign_in import new_code
 
 CHROMIUM = shutil.which("chromium")
@@ -45,16 +43,6 @@ class Browser:
     def sign_in(self, address: str, code: str) -> None:
         self.page.goto(f"{address}/sign-in#code={code}")
         self.page.wait_for_url(f"{address}/")
-
-
-@pytest.fixture
-def served(desk: Desk) -> Iterator[str]:
-    settings = desk.parts.settings
-    free = settings.model_copy(update={"web": settings.web.model_copy(update={"port": 0})})
-    server = WebServer(replace(desk.parts, settings=free))
-    server.start()
-    yield server.address
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,10 @@
 
 from alerts.incident import IncidentState
 from collector.round import TargetReport
-from runbooks import lease_store, request_store
+from runbooks import lease_store, lever_store, request_store
 from runbooks.lease import Lease, LeasePhase
+from runbooks.lever import LeverReading
+from runbooks.lever_store import KnownLever
 from runbooks.request import RequestKind
 from tests.web.desk import NOW, Desk
 
@@ -146,3 +148,30 @@ def test_the_list_has_the_newest_incident_first(desk: Desk) -> None:
     desk.open_incident(title="New one")
     page = desk.client.get("/incidents").text
     assert page.index("New one") < page.index("Old one")
+
+
+def see_lever(desk: Desk, value: float, error: str | None = None) -> None:
+    reading = LeverReading(value, 1000.0, 7, None, NOW)
+    known = KnownLever(
+        "active_users_cap", "Cap on active users", "queue", "users", 1000.0, reading, NOW, error
+    )
+    with desk.database.transaction() as tx:
+        lever_store.save(tx, known)
+
+
+def test_a_lever_that_a_person_moved_is_not_called_all_quiet(desk: Desk) -> None:
+    desk.sign_in()
+    desk.reports[1:] = []
+    see_lever(desk, 20.0)
+    page = desk.client.get("/").text
+    assert "All quiet" not in page
+    assert "Cap on active users: 20 instead of 1000 users, nobody holds it" in page
+
+
+def test_a_lever_that_cannot_be_read_is_said_to_be_unknown(desk: Desk) -> None:
+    desk.sign_in()
+    desk.reports[1:] = []
+    see_lever(desk, 1000.0, error="timeout after 1 s")
+    page = desk.client.get("/").text
+    assert "All quiet" not in page
+    assert "Cap on active users: cannot be read (timeout after 1 s)" in page

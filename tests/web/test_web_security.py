@@ -173,3 +173,17 @@ def test_s23_a_page_that_breaks_shows_an_id_and_no_trace(desk: Desk) -> None:
     assert "The log has the reason under" in answer.text
     assert "Traceback" not in answer.text
     assert "NoneType" not in answer.text
+
+
+def test_a_new_code_leaves_the_role_of_a_user_as_it_is(desk: Desk) -> None:
+    desk.sign_in("vera", Role.VIEWER)
+    desk.client.post("/sign-in", data={"code": new_code(desk.database, "vera", NOW)})
+    assert "Role: viewer" in desk.client.get("/account").text
+
+
+def test_expired_sessions_are_forgotten_when_somebody_signs_in(desk: Desk) -> None:
+    desk.sign_in("mina")
+    desk.clock[0] = NOW + 5000
+    desk.sign_in("juno")
+    with desk.database.reading() as connection:
+        assert connection.execute(text("select user from sessions")).scalars().all() == ["juno"]

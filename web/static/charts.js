@@ -25,6 +25,7 @@ export class Charts {
     this.address = address;
     this.plots = [];
     this.bands = [];
+    this.note = document.getElementById("charts-note");
     new ResizeObserver(() => this.resize()).observe(place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rebuild());
   }
@@ -34,11 +35,17 @@ export class Charts {
     setInterval(() => document.hidden || this.load(), 3000);
   }
 
+  explain() {
+    const empty = this.data.charts.every((chart) => chart.lines.every((line) => line.values.every((value) => value == null)));
+    this.note.textContent = empty ? "No samples of that time are in memory any more (metrics.keep)." : "";
+  }
+
   async load() {
     const answer = await fetch(this.address, { headers: { Accept: "application/json" } });
     if (!answer.ok) return;
     this.data = await answer.json();
     this.bands.splice(0, this.bands.length, ...this.data.bands);
+    this.explain();
     if (!this.plots.length) this.build();
     else this.data.charts.forEach((chart, index) => this.plots[index].setData(this.columns(chart)));
   }
