@@ -27,7 +27,9 @@ class RequestOutcome(StrEnum):
     GUARDS_REFUSE = "guards_refuse"  # approved, but a guard says no by now
     KILL_SWITCH = "kill_switch"
     NOTHING_TO_DO = "nothing_to_do"
-    LEVER_UNCLEAR = "lever_unclear"  # the target gave no clear answer; asked again at the next tick
+    LEVER_UNCLEAR = "lever_unclear"  # no clear answer from the target (a release is tried for 30 s first)
+    NO_SUCH_LEVER = "no_such_lever"  # the run's lever left the configuration
+    FAILED = "failed"  # an error of our own; nothing more is tried
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from alerts.timeline import TimelineKind
 from runbooks import intent_store, kill_switch_store, request_store, run_changes, run_memory, run_store
 from runbooks.answering import answer, answered, by_user, run_of
 from runbooks.approvals import Approvals
+from runbooks.isolation import isolated
 from runbooks.kill_switch import KillSwitch
 from runbooks.letting_go import LettingGo, turn
 from runbooks.lever import LeverReading
@@ -43,7 +44,10 @@ class RequestDesk:
         with self._parts.database.reading() as connection:
             waiting = request_store.open_requests(connection)
         for request in waiting:
-            self._answer(request, tick)
+            with isolated("request_failed", request=request.id, kind=request.kind.value) as outcome:
+                self._answer(request, tick)
+            if outcome.failed:
+                self._failed(request, tick.now)
             with self._parts.database.reading() as connection:
                 tick = replace(tick, kill_switch=kill_switch_store.read(connection))
         return tick
@@ -60,6 +64,11 @@ class RequestDesk:
                 self._stop(request, tick)
             case RequestKind.RELEASE:
                 self._release(request, tick)
+
+    def _failed(self, request: Request, now: float) -> None:
+        """What cannot be answered is not asked again: it would stand in everybody else's way for ever."""
+        text = "an error in Showcall itself kept it from being done; the log says which"
+        answer(self._parts.database, request, RequestOutcome.FAILED, text, now)
 
     def _turn(self, request: Request, now: float) -> None:
         engaged = request.kind is RequestKind.KILL_SWITCH_ON
@@ -84,6 +93,8 @@ class RequestDesk:
         elif run.state not in ACTIVE:
             text = f"run {run.key} is over ({run.state})"
             answer(self._parts.database, request, RequestOutcome.ALREADY_DECIDED, text, tick.now)
+        elif run.lever not in self._parts.levers:
+            answer(self._parts.database, request, *_no_lever(run), tick.now)
         elif self._parts.levers[run.lever].settings.put_back is PutBack.SHOWCALL:
             # Nobody but us would ever put this lever back, so stopping is letting go.
             self._release_run(request, run, tick)
@@ -106,16 +117,20 @@ class RequestDesk:
             return
         with self._parts.database.reading() as connection:
             active = run_store.active(connection)
-        for run in active:
-            self._release_run(request, run, tick)
+        # The first answer counts: runs that do hold something must not be hidden behind one that does not.
+        for run in [run for run in active if self._objection(run) is None] or active[:1]:
+            with isolated("release_failed", request=request.id, run=run.key) as outcome:
+                self._release_run(request, run, tick)
+            if outcome.failed:
+                self._failed(request, tick.now)
         if not active:
             text = "no lever is held"
             answer(self._parts.database, request, RequestOutcome.NOTHING_TO_DO, text, tick.now)
 
     def _release_run(self, request: Request, run: Run, tick: Tick) -> None:
-        if run.state not in {RunState.ACTING, RunState.HOLDING, RunState.RELEASING}:
-            text = f"run {run.key} holds nothing that we could let go ({run.state})"
-            answer(self._parts.database, request, RequestOutcome.NOTHING_TO_DO, text, tick.now)
+        objection = self._objection(run)
+        if objection is not None:
+            answer(self._parts.database, request, *objection, tick.now)
             return
         moment = self._moment(run, tick)
         if moment is None:
@@ -131,6 +146,12 @@ class RequestDesk:
             answered(tx, request, RequestOutcome.DONE, run.key, tick.now)
         self._letting_go.begin(replace(moment, run=run, memory=memory))
 
+    def _objection(self, run: Run) -> tuple[RequestOutcome, str] | None:
+        if run.state not in {RunState.ACTING, RunState.HOLDING, RunState.RELEASING}:
+            text = f"run {run.key} holds nothing that we could let go ({run.state})"
+            return RequestOutcome.NOTHING_TO_DO, text
+        return None if run.lever in self._parts.levers else _no_lever(run)
+
     def _moment(self, run: Run, tick: Tick) -> Moment | None:
         """The run as it can be let go now; None while it is not clear how its lever stands."""
         runbook, reading = self._parts.catalog.get(run.runbook), self._readings.of(run.lever)
@@ -139,6 +160,11 @@ class RequestDesk:
         if unclear or runbook is None or not isinstance(reading, LeverReading):
             return None
         return Moment(run, runbook, run_memory.from_json(run.control), reading, tick)
+
+
+def _no_lever(run: Run) -> tuple[RequestOutcome, str]:
+    text = f"no such lever: {run.lever!r} of run {run.key} is not in the configuration any more"
+    return RequestOutcome.NO_SUCH_LEVER, text
 
 
 def _ended_by(run: Run, request: Request, reason: str, *, stopped: bool) -> tuple[Run, RunMemory]:

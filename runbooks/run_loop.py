@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
-import structlog
-
 from alerts import timeline_store
 from alerts.timeline import TimelineKind
 from database import Database
@@ -12,6 +10,7 @@ from metrics.values import Asker
 from runbooks import kill_switch_store, run_changes, run_store
 from runbooks.catalog_files import Catalog
 from runbooks.facts import FactReader
+from runbooks.isolation import isolated
 from runbooks.letting_go import LettingGo
 from runbooks.lever import Lever
 from runbooks.lever_readings import LeverReadings
@@ -20,7 +19,7 @@ from runbooks.lever_writer import LeverWriter
 from runbooks.parts import Parts
 from runbooks.request_desk import RequestDesk
 from runbooks.run import Run, RunState
-from runbooks.run_changes import Ending, LostRunError
+from runbooks.run_changes import Ending
 from runbooks.run_keeper import RunKeeper
 from runbooks.run_rows import row
 from runbooks.starter import Starter
@@ -98,10 +97,8 @@ class RunLoop:
         for run in active:
             if run.holder != self._parts.holder or run.started_at == tick.now:
                 continue
-            try:
+            with isolated("run_failed", run=run.key):
                 keeper.carry_on(run, tick, self._firing(run, troubles))
-            except LostRunError as lost:
-                structlog.get_logger().warning("run_lost", run=run.key, error=str(lost))
 
     def _firing(self, run: Run, troubles: Sequence[Trouble]) -> bool:
         runbook = self._parts.catalog.get(run.runbook)

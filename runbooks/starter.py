@@ -12,6 +12,7 @@ from runbooks.decision import Decision, DecisionReason, DecisionVerdict, decide
 from runbooks.decision_store import KnownDecision
 from runbooks.guards import GuardResult, first_refusal
 from runbooks.intent import Intent, Purpose
+from runbooks.isolation import isolated
 from runbooks.lever_readings import LeverReadings
 from runbooks.lever_writer import LeverWriter, Move
 from runbooks.parts import Parts
@@ -50,7 +51,9 @@ class Starter:
         """Every runbook against every incident that is not over."""
         for trouble in troubles:
             for runbook in self._parts.catalog.runbooks:
-                if concerns(runbook, trouble):
+                if not concerns(runbook, trouble):
+                    continue
+                with isolated("decision_failed", runbook=runbook.name, incident=trouble.incident_id):
                     self._consider(runbook, trouble.incident_id, tick)
 
     def begin(self, tx: Connection, run: Run, runbook: Runbook, before: Before) -> Begun:

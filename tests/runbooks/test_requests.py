@@ -10,6 +10,7 @@ from alerts.timeline import TimelineKind
 from runbooks import kill_switch_store, lease_store
 from runbooks.lease import LeasePhase
 from runbooks.request import RequestKind, RequestOutcome
+from runbooks.request_desk import RequestDesk
 from runbooks.run import RunState
 from settings.schema import RunbookMode
 from tests.runbooks.fake_lever import Mode
@@ -235,3 +236,35 @@ def test_two_undone_runs_within_half_an_hour_engage_the_kill_switch(world: Scene
     assert kill_switch_is_on(world)
     turned = world.rows(TimelineKind.KILL_SWITCH)
     assert [(row.actor, row.reason) for row in turned] == [("showcall", "undone_runs")]
+
+
+@pytest.mark.parametrize("kind", [RequestKind.RELEASE, RequestKind.STOP])
+def test_a_request_for_a_lever_that_left_the_configuration_is_answered(
+    world: Scene, kind: RequestKind
+) -> None:
+    world.tick(3)
+    world.levers = world.levers[1:]
+    world.restart()
+    request = world.request(kind, run_key=world.run.key)
+    world.tick()
+    answer = world.answered(request)
+    assert answer.outcome is RequestOutcome.NO_SUCH_LEVER
+    assert "no such lever: 'active_users_cap'" in answer.outcome_text
+
+
+def raising(*_args: object) -> None:
+    raise RuntimeError("out of order")
+
+
+def test_a_request_that_raises_is_answered_and_the_ones_after_it_too(
+    world: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.tick(3)
+    monkeypatch.setattr(RequestDesk, "_stopped", raising)
+    first = world.request(RequestKind.STOP, run_key=world.run.key)
+    second = world.request(RequestKind.KILL_SWITCH_ON)
+    posts = len(world.lever.posts)
+    world.tick(12)
+    assert world.answered(first).outcome is RequestOutcome.FAILED
+    assert world.answered(second).outcome is RequestOutcome.DONE
+    assert len(world.lever.posts) > posts
