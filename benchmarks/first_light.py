@@ -58,11 +58,11 @@ def machine_lines(result: DrillResult) -> Iterator[str]:
 
 def figure_lines(expectations: tuple[Expectation, ...]) -> Iterator[str]:
     """One expectation a line: value, aim, ratio."""
-    yield f"{'figure':<52} {'value':>16} {'aim':>19} {'ratio':>6}"
+    yield f"{'figure':<54} {'value':>16} {'aim':>19} {'ratio':>6}"
     for each in expectations:
         ratio = f"{each.found / each.limit:.2f}" if each.found is not None and each.limit else "-"
         mark = "" if each.passed else f"  FAILED {each.why}".rstrip()
-        yield f"{each.title:<52} {value_text(each):>16} {each.wanted:>19} {ratio:>6}{mark}"
+        yield f"{each.title:<54} {value_text(each):>16} {each.wanted:>19} {ratio:>6}{mark}"
 
 
 def context_lines(outcome: Outcome) -> Iterator[str]:

@@ -2,11 +2,20 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 from stack.drills.observer import EventKind, ObservedEvent
 from stack.drills.plan import DrillPlan
 from stack.drills.result import DrillResult, LogMark, StackSample
+
+
+class CutSource(StrEnum):
+    """Whose clock says when the lever was set."""
+
+    SERVICE_LOG = "service's log"
+    TIMELINE = "platform's timeline"
+    SAMPLES = "seen on the target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +27,10 @@ class Instants:
             if that is earlier).
         rule_true: the service's own stamp of the wait that makes the alert's rule true.
         alert_firing: the first firing of the plan's alert from then on (or of any alert, if it never fired).
-        lever_set: the first lever set from ``rule_true`` on; before the alert, if another one led to it.
+        lever_set: the first lever set from ``rule_true`` on; before the alert, if another one led to it. By
+            the service's own log, where it has the change; else by the platform's word, which is the nominal
+            time of its round and says nothing of how long the change took.
+        cut_source: whose time ``first_cut`` is.
         cut_seen: the first sample in which the drill itself saw a lever away from its baseline.
         backlog_gone: since when nobody waited for a connection any more, up to recovery.
         recovered: end of the first admission period after the cut with fewer waiting on average than the plan
@@ -38,6 +50,7 @@ class Instants:
     release_began: float | None
     levers_back: float | None
     resolved: float | None
+    cut_source: CutSource | None = None
 
     @property
     def first_cut(self) -> float | None:
@@ -53,7 +66,10 @@ def find_instants(result: DrillResult) -> Instants:
     sampled = _first(s.at for s in samples if s.at >= result.surge_from and s.pool_pending > 0)
     trouble_from = result.surge_from if stamp is None else stamp
     firing = first_firing(events, plan.alert, trouble_from)
-    lever_set = _first_event(events, EventKind.LEVER_SET, trouble_from)
+    told = _first_event(events, EventKind.LEVER_SET, trouble_from)
+    logged = _logged_change(result, trouble_from)
+    # Without the platform's word, somebody else has moved the lever.
+    lever_set = told if told is None or logged is None else logged
     cut_seen = _where(samples, _away, result.surge_from)
     cut = lever_set if lever_set is not None else cut_seen
     recovered = None if cut is None else recovery(samples, cut, plan)
@@ -69,6 +85,7 @@ def find_instants(result: DrillResult) -> Instants:
         release_began=release_began,
         levers_back=None if cut is None else levers_back(samples, cut),
         resolved=_resolved(result),
+        cut_source=_cut_source(told, logged, cut_seen),
     )
 
 
@@ -128,6 +145,16 @@ def _release_began(
     told = _first_event(events, EventKind.RELEASING, recovered)
     ramping = _where(result.samples, lambda s: any(lever.ramping for lever in s.levers), recovered)
     return min((at for at in (told, ramping) if at is not None), default=None)
+
+
+def _logged_change(result: DrillResult, since: float) -> float | None:
+    return _first(line.at for line in result.log if line.mark is LogMark.LEVER_CHANGED and line.at >= since)
+
+
+def _cut_source(told: float | None, logged: float | None, cut_seen: float | None) -> CutSource | None:
+    if told is not None:
+        return CutSource.TIMELINE if logged is None else CutSource.SERVICE_LOG
+    return None if cut_seen is None else CutSource.SAMPLES
 
 
 def _resolved(result: DrillResult) -> float | None:

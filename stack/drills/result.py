@@ -98,6 +98,7 @@ class LogMark(StrEnum):
 
     POOL_SATURATED = "pool_saturated"
     POOL_TIMEOUT = "pool_timeout"
+    LEVER_CHANGED = "lever_changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ Schema, version 1::
                   "rows": [[0.123, 1.204, "ok", "date", "surge", 17, 200], ...]},
      "outcome":  Outcome, "verdict": Verdict: as computed when it was saved}
 
+A log without the mark ``lever_changed`` is an older drill's: its cut is timed by the timeline.
+
 ``issued_at`` in a row counts from ``result.started_at``; all seconds are rounded to 0.1 ms. ``outcome`` and
 ``verdict`` are for readers that do not want to compute; ``load`` ignores them.
 """

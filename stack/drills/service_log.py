@@ -9,8 +9,9 @@ from stack.drills.result import LogMark, LogStamp
 
 _LINE = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\s+\w+\s+(.*)$")
 _MARKS = {
-    "Pool saturated": LogMark.POOL_SATURATED,
-    "Connection is not available, request timed out": LogMark.POOL_TIMEOUT,
+    re.compile(r"Pool saturated"): LogMark.POOL_SATURATED,
+    re.compile(r"Connection is not available, request timed out"): LogMark.POOL_TIMEOUT,
+    re.compile(r"^Lever \S+: changed, "): LogMark.LEVER_CHANGED,
 }
 
 
@@ -34,6 +35,6 @@ def stamps(lines: Iterable[str]) -> Iterator[LogStamp]:
         match = _LINE.match(line)
         if match is None:
             continue
-        for text, mark in _MARKS.items():
-            if text in match[2]:
+        for words, mark in _MARKS.items():
+            if words.search(match[2]):
                 yield LogStamp(datetime.fromisoformat(match[1]).timestamp(), mark)

@@ -115,7 +115,8 @@ def _steps(instants: Instants, result: DrillResult) -> Iterator[tuple[str, float
     yield "surge begins", result.surge_from
     yield "first waiting request", instants.first_waiting
     yield "alert fires", instants.alert_firing
-    yield "action: first cut", instants.first_cut
+    source = f" ({instants.cut_source})" if instants.cut_source else ""
+    yield f"action: first cut{source}", instants.first_cut
     yield "backlog gone", instants.backlog_gone
     yield "recovered (one period)", instants.recovered
     yield "levers released", instants.release_began

@@ -114,7 +114,8 @@ def _reaction(outcome: Outcome, wanted: Wanted) -> Iterator[Expectation]:
     )
     yield _at_most(
         "act_within",
-        "from the alert to the lever set",
+        "from the alert to the lever set"
+        + (f" ({seen.cut_source})" if seen.cut_source and seen.lever_set else ""),
         _between(seen.alert_firing, seen.lever_set),
         wanted.act_within,
         unit="s",

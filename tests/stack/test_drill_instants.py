@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from stack.drills.instants import Instants, find_instants, reversals
+from stack.drills.instants import CutSource, Instants, find_instants, reversals
 from stack.drills.result import DrillResult, LogMark, LogStamp
 from tests.stack.drill_story import START, event, good_drill, with_pending, without_events
 
 
 def offsets(drill: DrillResult) -> dict[str, float | None]:
     found = find_instants(drill)
-    fields = (*Instants.__dataclass_fields__, "first_cut")
+    fields = [name for name in (*Instants.__dataclass_fields__, "first_cut") if name != "cut_source"]
     return {name: None if getattr(found, name) is None else getattr(found, name) - START for name in fields}
 
 
@@ -81,6 +81,26 @@ def test_without_a_platform_the_cut_is_what_the_drill_itself_saw() -> None:
     found = offsets(unobserved)
     assert (found["lever_set"], found["first_cut"], found["recovered"]) == (None, 33.5, 51.0)
     assert (found["alert_firing"], found["resolved"]) == (None, None)
+
+
+def test_the_cut_is_timed_by_the_services_log_and_not_by_the_platforms_word() -> None:
+    changes = tuple(LogStamp(START + at, LogMark.LEVER_CHANGED) for at in (12.0, 33.92, 60.0))
+    drill = replace(good_drill(), log=(*good_drill().log, *changes))
+    found = offsets(drill)
+    assert (found["lever_set"], found["first_cut"]) == pytest.approx((33.92, 33.92))
+    assert find_instants(drill).cut_source is CutSource.SERVICE_LOG
+
+
+def test_without_a_change_in_the_log_the_cut_is_the_platforms_word() -> None:
+    assert offsets(good_drill())["lever_set"] == pytest.approx(33.4)
+    assert find_instants(good_drill()).cut_source is CutSource.TIMELINE
+
+
+def test_a_lever_that_only_the_log_knows_of_was_not_set_by_the_platform() -> None:
+    changed = LogStamp(START + 33.9, LogMark.LEVER_CHANGED)
+    drill = without_events(replace(good_drill(), log=(*good_drill().log, changed)), "lever_set")
+    assert offsets(drill)["lever_set"] is None
+    assert find_instants(drill).cut_source is CutSource.SAMPLES
 
 
 def test_release_is_seen_on_the_target_too() -> None:

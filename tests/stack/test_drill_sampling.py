@@ -116,13 +116,16 @@ LOG = """\
 2026-11-22T16:00:00.123Z INFO  Started
 2026-11-22T16:00:31.100Z WARN  HikariPool-1 - Pool saturated (total=10, active=10, idle=0, waiting=10)
   a line that continues: Pool saturated
+2026-11-22T16:00:33.900Z INFO  Lever active-users: changed, 1000 -> 8, version 7, leased by showcall (run x)
+2026-11-22T16:00:40.000Z INFO  Lever active-users: refused, 8 -> 8, version 7
 2026-11-22T16:01:31.200Z ERROR H - Connection is not available, request timed out after 30000ms (total=10,
 """
 
 
 def test_the_stamps_of_the_log_are_the_services_own_time() -> None:
-    saturated, timeout = stamps(LOG.splitlines())
+    saturated, changed, timeout = stamps(LOG.splitlines())
     assert (saturated.mark, timeout.mark) == (LogMark.POOL_SATURATED, LogMark.POOL_TIMEOUT)
+    assert (changed.mark, changed.at) == (LogMark.LEVER_CHANGED, 1795363233.9)
     assert saturated.at == 1795363231.1
     assert timeout.at - saturated.at == pytest.approx(60.1)
 
@@ -135,13 +138,13 @@ def test_only_what_was_logged_since_the_start_counts(tmp_path: Path) -> None:
     assert read_from(path, offset) == ()
     with path.open("a") as log:
         log.write(LOG)
-    assert len(read_from(path, offset)) == 2
+    assert len(read_from(path, offset)) == 3
 
 
 def test_a_log_that_was_replaced_is_read_from_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "concert.log"
     path.write_text(LOG)
-    assert len(read_from(path, 10 * len(LOG))) == 2
+    assert len(read_from(path, 10 * len(LOG))) == 3
 
 
 class Platform:

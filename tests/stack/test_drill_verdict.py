@@ -43,6 +43,14 @@ def test_an_action_more_than_a_second_after_the_alert_fails() -> None:
     assert failed(late(good_drill(), "lever_set", 34.1)) == ["act_within"]
 
 
+def test_an_action_that_the_service_logged_late_fails_whatever_the_platform_says() -> None:
+    changed = LogStamp(START + 34.2, LogMark.LEVER_CHANGED)
+    drill = replace(late(good_drill(), "lever_set", 33.0), log=(*good_drill().log, changed))
+    assert failed(drill) == ["act_within"]
+    assert "from the alert to the lever set (service's log)" in printed(drill)
+    assert "action: first cut (service's log)" in printed(drill)
+
+
 def test_an_action_that_another_alert_led_to_before_is_not_late() -> None:
     assert failed(late(good_drill(), "lever_set", 32.5)) == []
 
