@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 
 class EventKind(StrEnum):
-    """The kinds of timeline rows that a drill times; any other kind is shown and kept, nothing more."""
+    """The kinds of timeline rows that a drill times or counts; any other is shown and kept, nothing more."""
 
     ALERT_FIRING = "alert_firing"
     LEVER_SET = "lever_set"
     RELEASING = "releasing"
+    INCIDENT_REOPENED = "incident_reopened"
     INCIDENT_RESOLVED = "incident_resolved"
 
 

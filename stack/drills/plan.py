@@ -59,6 +59,7 @@ class DrillPlan:
 
     Attributes:
         alert: name of the alert whose firing is timed.
+        exhaustion_alerts: names of the alerts that say that the pool is exhausted.
         concert_id: whose dates everybody asks for; ``queries`` times, ``think`` seconds after each answer.
         ask_every: seconds between two looks at the waiting number.
         waiting_patience: seconds a user waits, each time, before giving up.
@@ -77,6 +78,7 @@ class DrillPlan:
 
     name: str = "pool_exhaustion"
     alert: str = "PoolExhausted"
+    exhaustion_alerts: tuple[str, ...] = ("PoolExhausted", "PoolBacklog")
     concert_id: int = 451
     queries: int = 5
     think: float = 1.0

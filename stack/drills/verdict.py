@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stack.drills.observer import EventKind, ObservedEvent
 from stack.drills.outcome import Outcome
 from stack.drills.plan import Wanted
 from stack.drills.result import DrillResult
@@ -76,6 +77,7 @@ def judge_drill(result: DrillResult, outcome: Outcome) -> Verdict:
             missing="no release was seen",
         ),
         *_incidents(result),
+        _reopened(result, outcome.instants.release_began),
         _levers(outcome),
         _at_most("dropped_arrivals", "arrivals the generator dropped", result.generator.dropped, 0),
     )
@@ -169,6 +171,43 @@ def _incidents(result: DrillResult) -> Iterator[Expectation]:
         passed=resolved == count > 0,
         why="" if count else "none was opened",
     )
+
+
+def _reopened(result: DrillResult, release_began: float | None) -> Expectation:
+    """Releasing may not exhaust the pool again.
+
+    Only reopenings for an alert that says so count. Others are named, not failed: at the tail's one request
+    a second a few slow answers are enough for an EndpointLatencyHigh, and they say nothing of the release.
+    """
+    again = [
+        seen.event
+        for seen in result.events
+        if seen.event.kind == EventKind.INCIDENT_REOPENED
+        and release_began is not None
+        and seen.event.at >= release_began
+    ]
+    exhausted = [event for event in again if alerts_of(event) & set(result.plan.exhaustion_alerts)]
+    others = sorted(set().union(*(alerts_of(event) for event in again if event not in exhausted)))
+    return Expectation(
+        name="reopened",
+        title="incidents reopened from the release on",
+        found=None if release_began is None else len(exhausted),
+        limit=0,
+        unit="",
+        wanted="none",
+        passed=release_began is not None and not exhausted,
+        why="no release was seen" if release_began is None else _why_reopened(exhausted, others),
+    )
+
+
+def alerts_of(event: ObservedEvent) -> set[str]:
+    """Names of the alerts in a row's details, where they stand with their labels: ``Name{label="x"}``."""
+    return {str(alert).partition("{")[0] for alert in event.details.get("alerts", ())}
+
+
+def _why_reopened(exhausted: list[ObservedEvent], others: list[str]) -> str:
+    told = [event.text for event in exhausted]
+    return "; ".join([*told, f"not counted: {', '.join(others)}"] if others else told)
 
 
 def _levers(outcome: Outcome) -> Expectation:

@@ -112,6 +112,34 @@ def test_a_second_incident_fails_even_when_both_are_resolved() -> None:
     assert failed(replace(drill, incidents=(*drill.incidents, second))) == ["one_incident"]
 
 
+def reopened(offset: float, *alerts: str) -> DrillResult:
+    row = event(9, offset, "incident_reopened", f"Reopened, firing again: {', '.join(alerts)}", alerts=alerts)
+    return replace(good_drill(), events=(*good_drill().events, row))
+
+
+@pytest.mark.parametrize("alert", ['PoolExhausted{pool="HikariPool-1"}', 'PoolBacklog{pool="HikariPool-1"}'])
+def test_a_release_that_exhausts_the_pool_again_fails_though_the_incident_is_the_same(alert: str) -> None:
+    drill = reopened(172, "DatabaseCpuHigh", alert)
+    assert failed(drill) == ["reopened"]
+    assert judged(drill).failed[0].why.startswith("Reopened, firing again: DatabaseCpuHigh, Pool")
+
+
+def test_a_reopening_at_the_very_moment_of_the_release_counts_and_one_before_does_not() -> None:
+    assert failed(reopened(160, "PoolExhausted{}")) == ["reopened"]
+    assert failed(reopened(159, "PoolExhausted{}")) == []
+
+
+def test_slow_answers_that_reopen_the_incident_in_the_tail_are_told_and_not_failed() -> None:
+    drill = reopened(172, 'EndpointLatencyHigh{uri="/date"}')
+    assert failed(drill) == []
+    assert "not counted: EndpointLatencyHigh" in " ".join(printed(drill).split())
+
+
+def test_without_a_release_nothing_can_be_said_of_reopenings() -> None:
+    found = {each.name: each.why for each in judged(with_pending(good_drill(), 31, 205, 60)).failed}
+    assert found["reopened"] == "no release was seen"
+
+
 def test_no_incident_or_an_open_one_fails() -> None:
     drill = good_drill()
     assert failed(replace(drill, incidents=())) == ["one_incident", "resolved"]
