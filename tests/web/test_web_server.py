@@ -38,7 +38,7 @@ def test_the_event_stream_brings_the_living_part_of_the_page(served: str, desk: 
     connection.request("GET", "/events?view=now", headers={"Cookie": f"showcall_session={cookie.value}"})
     answer = connection.getresponse()
     assert answer.headers["Content-Type"].startswith("text/event-stream")
-    lines = [answer.fp.readline().decode() for _ in range(5)]
+    lines = [answer.readline().decode() for _ in range(5)]
     assert lines[0] == "event: beat\n"
     assert lines[3] == "event: now\n"
     assert "No current data from redis" in lines[4]
