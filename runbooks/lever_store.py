@@ -73,6 +73,11 @@ def save(tx: Connection, known: KnownLever) -> None:
     tx.execute(lever_readings.insert().values(**_columns(known)))
 
 
+def keep_only(tx: Connection, levers: Sequence[str]) -> None:
+    """Forget levers that left the configuration: nobody will ever see them back at their baseline."""
+    tx.execute(lever_readings.delete().where(lever_readings.c.lever.not_in(levers)))
+
+
 def _columns(known: KnownLever) -> dict[str, object]:
     reading = known.reading
     lease = reading.lease if reading else None

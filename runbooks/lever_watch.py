@@ -29,9 +29,10 @@ class LeverWatch:
     shown: set[tuple[str, str, str]] = field(default_factory=set)
 
     def remember(self) -> None:
-        """What a Showcall before us published."""
-        with self.parts.database.reading() as connection:
-            self.published = {known.lever: known for known in lever_store.readings(connection)}
+        """What a Showcall before us published, of the levers that there still are."""
+        with self.parts.database.transaction() as tx:
+            lever_store.keep_only(tx, tuple(self.parts.levers))
+            self.published = {known.lever: known for known in lever_store.readings(tx)}
 
     def look(self, readings: LeverReadings, tick: Tick) -> None:
         """Every lever once."""

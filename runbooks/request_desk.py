@@ -159,7 +159,7 @@ class RequestDesk:
             unclear = intent_store.open_of_run(connection, run.key) is not None
         if unclear or runbook is None or not isinstance(reading, LeverReading):
             return None
-        return Moment(run, runbook, run_memory.from_json(run.control), reading, tick)
+        return Moment(run, run_memory.from_json(run.control), reading, tick, runbook)
 
 
 def _no_lever(run: Run) -> tuple[RequestOutcome, str]:

@@ -5,24 +5,28 @@ going on after a second.
 """
 
 from dataclasses import replace
+from typing import TypeVar
 
 from alerts import timeline_store
 from alerts.timeline import TimelineKind
 from runbooks import intent_store, laws, run_changes, run_memory
 from runbooks.holding import Holding, law_facts
-from runbooks.intent import Purpose
+from runbooks.intent import Intent, Purpose
 from runbooks.lease import LeasePhase
 from runbooks.letting_go import LettingGo
 from runbooks.lever import LeverReading, worded
 from runbooks.lever_readings import LeverReadings
 from runbooks.lever_writer import LeverWriter, Move, finish
+from runbooks.orphans import Orphans, told_once
 from runbooks.ownership import Owner, held_by, whose
 from runbooks.parts import Parts
 from runbooks.run import Run, RunState
 from runbooks.run_changes import Ending
 from runbooks.run_rows import TARGET, Doing, lease_of, row
-from runbooks.tick import Moment, Tick
+from runbooks.tick import Moment, Seen, Tick
 from runbooks.unresolved import Unresolved
+
+SeenT = TypeVar("SeenT", bound=Seen)
 
 EXPIRY_SLACK = 1.0
 """Seconds by which the target's clock and ours may differ on when a lease ran out."""
@@ -37,6 +41,7 @@ class RunKeeper:
         self._writer = writer
         self._holding = Holding(parts, writer, LettingGo(parts, writer))
         self._unresolved = Unresolved(parts, writer)
+        self._orphans = Orphans(parts, writer)
 
     def carry_on(self, run: Run, tick: Tick, firing: bool) -> Run:
         """One step of a run.
@@ -48,17 +53,16 @@ class RunKeeper:
             LostRunError: another run loop holds the run.
         """
         if run.lever not in self._parts.levers:
-            text = f"there is no lever {run.lever!r} any more; it is left to the target's ramp"
-            return self._told_once(run, "no_lever", text, tick)
+            return self._orphans.without_lever(run, tick)
         reading = self._readings.of(run.lever)
         if not isinstance(reading, LeverReading):
             return self._unreadable(run, reading.text, tick)
-        runbook = self._parts.catalog.get(run.runbook)
-        if runbook is None:
-            return self._without_runbook(run, tick)
-        moment = Moment(run, runbook, run_memory.from_json(run.control), reading, tick)
+        memory, runbook = run_memory.from_json(run.control), self._parts.catalog.get(run.runbook)
         with self._parts.database.reading() as connection:
             intent = intent_store.open_of_run(connection, run.key)
+        if runbook is None:
+            return self._without_runbook(Seen(run, memory, reading, tick), intent)
+        moment = Moment(run, memory, reading, tick, runbook)
         if intent is not None:
             return self._unresolved.resolve(moment, intent, firing)
         if run.state is RunState.ACTING:
@@ -79,7 +83,24 @@ class RunKeeper:
             case Owner.ANOTHER_LEASE | Owner.MOVED:
                 return self._taken(moment)
 
-    def _never_moved(self, moment: Moment) -> Run:
+    def _without_runbook(self, seen: Seen, intent: Intent | None) -> Run:
+        """Nobody decides about the run any more: it ends when the target has put the lever back."""
+        if intent is not None:
+            return self._orphans.settled(seen, intent)
+        if seen.run.state is RunState.ACTING:
+            return self._never_moved(seen)
+        match whose(seen.reading, seen.run.key, seen.memory.value, seen.memory.baseline):
+            case Owner.OURS:
+                seen = self._orphans.told_without_runbook(seen)
+                return self._kept(seen, LeasePhase.UNRENEWED, "its runbook is gone: the lease runs out")
+            case Owner.TARGET_RAMP:
+                return self._ramping(self._off_our_hands(seen))
+            case Owner.AT_BASELINE:
+                return self._back(seen)
+            case Owner.ANOTHER_LEASE | Owner.MOVED:
+                return self._taken(seen)
+
+    def _never_moved(self, moment: Seen) -> Run:
         """The first change clearly had no effect (somebody else was quicker): the alert is decided anew."""
         run = moment.run
         text = f"{run.runbook} did not move {run.lever}; deciding anew"
@@ -89,18 +110,20 @@ class RunKeeper:
 
     def _target_ramp(self, moment: Moment) -> Run:
         """The target puts the lever back by itself: watched, and taken back if the backlog returns."""
-        if moment.run.state is not RunState.TARGET_RAMP:
-            moment = self._lost(moment)
-        retaken = self._retaken(moment)
-        if retaken is not None:
-            return retaken
+        moment = self._off_our_hands(moment)
+        return self._retaken(moment) or self._ramping(moment)
+
+    def _off_our_hands(self, moment: SeenT) -> SeenT:
+        return moment if moment.run.state is RunState.TARGET_RAMP else self._lost(moment)
+
+    def _ramping(self, moment: Seen) -> Run:
         at, to = worded(moment.reading.value), worded(moment.memory.baseline)
         memory = replace(moment.memory, value=moment.reading.value)
         return self._kept(
             replace(moment, memory=memory), LeasePhase.TARGET_RAMP, f"the target ramps back: at {at} of {to}"
         )
 
-    def _lost(self, moment: Moment) -> Moment:
+    def _lost(self, moment: SeenT) -> SeenT:
         run, memory = moment.run, moment.memory
         expired = moment.now >= memory.until - EXPIRY_SLACK
         reason = "expired" if expired else "released_at_target"
@@ -139,7 +162,7 @@ class RunKeeper:
         )
         return self._writer.move(moment.run, move, moment.reading, tick.now)
 
-    def _back(self, moment: Moment) -> Run:
+    def _back(self, moment: Seen) -> Run:
         """The lever stands at its baseline and nobody holds it."""
         run, memory = moment.run, moment.memory
         if run.state is not RunState.TARGET_RAMP:
@@ -157,7 +180,7 @@ class RunKeeper:
             )
             return finish(tx, run, memory, moment.now)
 
-    def _taken(self, moment: Moment) -> Run:
+    def _taken(self, moment: Seen) -> Run:
         """Somebody else's hand is respected: we let the lever be and tell a person."""
         run, reading = moment.run, moment.reading
         text = (
@@ -170,7 +193,7 @@ class RunKeeper:
             ending = Ending(RunState.NEEDS_PERSON, "taken_by_another", ended)
             return run_changes.end(tx, run, ending, moment.now)
 
-    def _kept(self, moment: Moment, phase: LeasePhase, doing: str) -> Run:
+    def _kept(self, moment: Seen, phase: LeasePhase, doing: str) -> Run:
         run = run_changes.remember(moment.run, moment.memory)
         settings = self._parts.levers[run.lever].settings
         lease = lease_of(run, moment.memory, settings, Doing(phase, doing))
@@ -181,20 +204,4 @@ class RunKeeper:
 
     def _unreadable(self, run: Run, why: str, tick: Tick) -> Run:
         text = f"{run.lever} cannot be read: {why}; nothing is sent until it can"
-        return self._told_once(run, "unreadable", text, tick)
-
-    def _without_runbook(self, run: Run, tick: Tick) -> Run:
-        text = (
-            f"the catalog has no runbook {run.runbook!r} any more; {run.lever} is left to the target's ramp"
-        )
-        return self._told_once(run, "no_runbook", text, tick)
-
-    def _told_once(self, run: Run, reason: str, text: str, tick: Tick) -> Run:
-        memory = run_memory.from_json(run.control)
-        if memory.told == reason:
-            return run
-        run = run_changes.remember(run, replace(memory, told=reason))
-        with self._parts.database.transaction() as tx:
-            run_changes.save(tx, run)
-            timeline_store.append(tx, row(run, tick.now, TimelineKind.LEVER_UNKNOWN, reason, text))
-        return run
+        return told_once(self._parts.database, run, "unreadable", text, tick.now)

@@ -19,11 +19,10 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Seen:
     """A run at one step: what it remembers, and what its lever says."""
 
     run: Run
-    runbook: Runbook
     memory: RunMemory
     reading: LeverReading
     tick: Tick
@@ -32,3 +31,10 @@ class Moment:
     def now(self) -> float:
         """The step's time."""
         return self.tick.now
+
+
+@dataclass(frozen=True, slots=True)
+class Moment(Seen):
+    """A run at one step that its runbook can decide about."""
+
+    runbook: Runbook
