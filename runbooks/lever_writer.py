@@ -127,7 +127,8 @@ class LeverWriter:
         """The lever shows what was intended: memory, lease, run and timeline move on together."""
         at = self.at()
         self._readings.learned(run.lever, reading)
-        memory = _as_written(run_memory.from_json(intent.after), intent, reading, at)
+        after = _as_a_person_wants(run_memory.from_json(intent.after), run_memory.from_json(run.control))
+        memory = _as_written(after, intent, reading, at)
         run = run_changes.remember(run, memory)
         with self._parts.database.transaction() as tx:
             if not intent_store.resolve(tx, intent, IntentState.APPLIED, worded(reading.value), at):
@@ -268,6 +269,13 @@ def _after_failure(memory: RunMemory, intent: Intent, state: IntentState, at: fl
     if intent.purpose is Purpose.LET_GO and state is IntentState.REFUSED:
         memory = laws.forced(memory)
     return replace(memory, not_before=at + PAUSE_AFTER_FAILURE)
+
+
+def _as_a_person_wants(after: RunMemory, before: RunMemory) -> RunMemory:
+    """What a person said while the outcome was not known stands: the intent was written before that."""
+    if before.ending is not RunState.STOPPED:
+        return after
+    return replace(after, stopped=before.stopped, ending=before.ending, ending_reason=before.ending_reason)
 
 
 def _as_written(memory: RunMemory, intent: Intent, reading: LeverReading, at: float) -> RunMemory:

@@ -60,7 +60,8 @@ class Unresolved:
             return self._writer.send_again(run, intent)
         if wanted is Wanted.NO:
             text = f"{intent.lever} reads unchanged, and moving it is not wanted any more"
-            return self._given_up(replace(moment, run=replace(run, started_at=None)), intent, text)
+            never_began = replace(run, started_at=None) if intent.purpose is Purpose.FIRST else run
+            return self._given_up(replace(moment, run=never_began), intent, text)
         return run
 
     def _given_up(self, moment: Moment, intent: Intent, text: str) -> Run:
@@ -69,7 +70,11 @@ class Unresolved:
         if intent.purpose is not Purpose.FIRST:
             return run
         state = RunState.EXPIRED if run.started_at is None else RunState.LET_GO
-        ending = Ending(state, "overtaken", f"{run.runbook} is over: {text}")
+        memory = moment.memory
+        reason = "overtaken"
+        if memory.stopped:
+            state, reason = memory.ending or RunState.STOPPED, memory.ending_reason
+        ending = Ending(state, reason, f"{run.runbook} is over: {text}")
         with self._parts.database.transaction() as tx:
             return end(tx, run, ending, self._writer.at())
 
@@ -91,7 +96,7 @@ class Unresolved:
         Right after a start a rate has too few samples to say anything, and a "no" may only mean that.
         """
         tick = moment.tick
-        if tick.kill_switch.engaged or not still_firing:
+        if moment.memory.stopped or tick.kill_switch.engaged or not still_firing:
             return Wanted.NO
         guards = self._parts.facts.guards(moment.runbook.guards, tick.now, tick.lag)
         refusal = first_refusal(guards)

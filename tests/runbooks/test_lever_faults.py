@@ -9,6 +9,7 @@ from alerts.timeline import TimelineKind
 from runbooks import intent_store, lease_store
 from runbooks.intent import IntentState, Purpose
 from runbooks.lease import LeasePhase
+from runbooks.request import RequestKind
 from runbooks.run import RunState
 from tests.runbooks.fake_lever import FakeLever, Mode
 from tests.runbooks.scene import Scene, scene
@@ -300,3 +301,16 @@ def test_a_lever_that_left_the_configuration_is_told_once_and_stops_nothing(worl
     world.restart()
     world.tick(5)
     assert [row.reason for row in world.rows(TimelineKind.LEVER_UNKNOWN)] == ["no_lever"]
+
+
+def test_a_renewal_that_is_not_wanted_any_more_leaves_the_runs_beginning_as_it_is(world: Scene) -> None:
+    world.tick(3)
+    began = world.run.started_at
+    assert began is not None
+    posts = len(world.lever.posts)
+    while len(world.lever.posts) == posts:
+        world.lever.modes = [Mode.FAIL]
+        world.tick()
+    world.request(RequestKind.STOP, run_key=world.run.key)
+    world.tick(2)
+    assert (world.run.started_at, world.run.state) == (began, RunState.HOLDING)

@@ -268,3 +268,22 @@ def test_a_request_that_raises_is_answered_and_the_ones_after_it_too(
     assert world.answered(first).outcome is RequestOutcome.FAILED
     assert world.answered(second).outcome is RequestOutcome.DONE
     assert len(world.lever.posts) > posts
+
+
+def test_stop_while_the_first_answer_is_unknown_is_remembered_when_it_was_applied(world: Scene) -> None:
+    world.lever.modes = [Mode.APPLY_THEN_RESET]
+    world.tick()
+    world.request(RequestKind.STOP, run_key=world.run.key)
+    world.tick(100)
+    assert len(world.lever.posts) == 1
+    assert world.lever.value == 1000
+    assert [(run.state, run.reason) for run in world.runs()] == [(RunState.STOPPED, "stopped_by_user")]
+
+
+def test_stop_while_the_first_answer_is_unknown_sends_nothing_again(world: Scene) -> None:
+    world.lever.modes = [Mode.FAIL]
+    world.tick()
+    world.request(RequestKind.STOP, run_key=world.run.key)
+    world.tick(30)
+    assert len(world.lever.posts) == 1
+    assert [(run.state, run.reason) for run in world.runs()] == [(RunState.STOPPED, "stopped_by_user")]
