@@ -32,7 +32,9 @@ class Approvals:
         runbook = self._parts.catalog.get(run.runbook)
         made = None if runbook is None else self._starter.plan_now(runbook, run.incident_id, tick)
         if runbook is None or made is None:
-            text = f"{run.lever} cannot be read now; approve again in a moment"
+            text = f"the catalog has no runbook {run.runbook!r} any more"
+            if runbook is not None:
+                text = f"{run.lever} cannot be read now; approve again in a moment"
             answer(self._parts.database, request, RequestOutcome.LEVER_UNCLEAR, text, tick.now)
             return
         planned, refusal = made

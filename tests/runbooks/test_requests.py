@@ -287,3 +287,27 @@ def test_stop_while_the_first_answer_is_unknown_sends_nothing_again(world: Scene
     world.tick(30)
     assert len(world.lever.posts) == 1
     assert [(run.state, run.reason) for run in world.runs()] == [(RunState.STOPPED, "stopped_by_user")]
+
+
+def test_a_person_reads_on_the_timeline_why_their_yes_was_not_carried_out(asking: Scene) -> None:
+    asking.facts = replace(asking.facts, redis_up=0.0)
+    asking.warm(3)
+    request = approve(asking)
+    asking.tick()
+    assert asking.answered(request).outcome is RequestOutcome.GUARDS_REFUSE
+    told = [row for row in asking.rows(TimelineKind.RUN_REFUSED) if row.actor == "user:min"]
+    assert [(row.reason, row.incident_id, row.run_key) for row in told] == [
+        ("guards_refuse", 1, "throttle_queue-1-1")
+    ]
+    assert told[0].text.startswith("min asked to begin the run; not done: guard ")
+
+
+def test_what_was_done_has_no_second_row_and_what_was_not_has_one(world: Scene) -> None:
+    world.incidents.firing = ()
+    world.request(RequestKind.KILL_SWITCH_ON)
+    world.request(RequestKind.KILL_SWITCH_ON)
+    world.request(RequestKind.RELEASE)
+    world.tick(2)
+    told = world.rows(TimelineKind.RUN_REFUSED)
+    assert [(row.reason, row.incident_id) for row in told] == [("nothing_to_do", None)] * 2
+    assert told[1].text == "min asked to release by ramp; not done: no lever is held"
