@@ -92,7 +92,7 @@ class Wire:
         # Headers and body leave as two writes; without this the second waits for the first one's receipt.
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is not None:
-            plain = self._tls.wrap_socket(plain, server_hostname=self._host)
+            plain = self._secured(self._tls, plain)
         watched = _DeadlineSocket(plain, deadline)
         connection = http.client.HTTPConnection(self._host, self._port)
         # http.client only ever sends, makes a file of, and closes its socket; ours does that by a deadline.
@@ -100,12 +100,22 @@ class Wire:
         self._kept = _Kept(connection, watched, time.monotonic())
         return self._kept
 
+    def _secured(self, tls: ssl.SSLContext, plain: socket.socket) -> socket.socket:
+        try:
+            return tls.wrap_socket(plain, server_hostname=self._host)
+        except ssl.SSLError as error:
+            raise _HandshakeError(error.reason or str(error)) from error
+
     def _keep(self, kept: "_Kept", response: http.client.HTTPResponse) -> None:
         complete = response.isclosed() and not response.will_close
         if complete:
             self._kept = _Kept(kept.connection, kept.socket, time.monotonic())
         else:
             self.close()
+
+
+class _HandshakeError(OSError):
+    """TLS was not agreed on: nothing was sent. Any later TLS error may come after a write took effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +183,8 @@ def _json_object(status: int, text: bytes) -> Mapping[str, Any]:
 
 def _unclear(what: str, error: Exception, timeout: float) -> Refused | Unknown:
     match error:
-        case ssl.SSLError():
-            return Refused(f"{what}: TLS: {error.reason or error}")
+        case _HandshakeError():
+            return Refused(f"{what}: TLS: {error}")
         case TimeoutError():
             return Unknown(UnknownKind.TIMEOUT, f"{what}: no complete answer within {timeout:g} s")
         case ConnectionRefusedError():

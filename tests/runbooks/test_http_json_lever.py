@@ -1,6 +1,7 @@
 """The wire contract against a real HTTP server."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -201,3 +202,24 @@ def test_f53_a_tls_error_is_refused_and_nothing_was_sent(fake: FakeLever) -> Non
     assert isinstance(result, Refused)
     assert "TLS" in result.text
     assert fake.posts == []
+
+
+def test_a_handshake_that_fails_is_refused_because_nothing_was_sent(fake: FakeLever) -> None:
+    with serving(fake) as url:
+        lever = HttpJsonLever(lever_settings(url.replace("http://", "https://")))
+        result = lever.set(change(), START)
+    assert isinstance(result, Refused)
+    assert "TLS: " in result.text
+    assert fake.posts == []
+
+
+def test_a_tls_error_after_sending_leaves_the_outcome_unknown(
+    lever: HttpJsonLever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> int:
+        raise ssl.SSLError(1, "bad record mac")
+
+    monkeypatch.setattr("runbooks.levers.wire._DeadlineSocket.receive_into", broken)
+    result = lever.set(change(), START)
+    assert isinstance(result, Unknown)
+    assert result.kind is UnknownKind.RESET
