@@ -12,39 +12,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, TypeVar, cast
+from typing import TextIO, cast
 
 import structlog
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 import own_metrics
-import settings as settings_room
-from alerts import rule_files
 from alerts.evaluator import Evaluator
-from alerts.rule import RuleSet
 from alerts.topology import Topology
 from collector import sources
 from collector.round import Round
 from collector.scrape_loop import ScrapeLoop
+from configuration import Configuration
 from database import Database, DataDirectoryInUseError, DataDirectoryLock
 from metrics import Store
 from metrics.promql.limits import Limits
 from own_loops import LoopReport, NewestFirstLoop
 from own_metrics import OwnNumbers
-from runbooks import catalog_files
-from runbooks.catalog_files import Catalog
 from runbooks.lease_store import LeasesInDatabase
 from runbooks.levers import factory
 from runbooks.run_loop import RunLoop
 from runbooks.trouble import IncidentsInDatabase
-from settings import ConfigError, Problem
 from settings.schema import Settings
 from web.parts import ConsoleParts, LoopHealth, RuleStatus
 from web.server import PortInUseError, WebServer
 
 Clock = Callable[[], float]
-Read = TypeVar("Read")
 
 EVALUATION_LIMIT_SECONDS = 5.0
 ACTING_IDLE_SECONDS = 1.5
@@ -63,46 +57,11 @@ class NotStoredError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """Everything people wrote, read and checked: ``config.yaml``, rule files, the runbook catalog."""
-
-    settings: Settings
-    rules: RuleSet
-    catalog: Catalog
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluated:
     """Handed from evaluation to acting: the round's time and how late we were (seconds)."""
 
     at: float
     lag: float
-
-
-def load(config: Path, data_dir: Path | None = None) -> Configuration:
-    """Read everything.
-
-    Raises:
-        ConfigError: with all problems of all files.
-    """
-    settings, source = settings_room.load_with_source(config)
-    if data_dir is not None:
-        settings = settings.model_copy(update={"data_dir": data_dir.resolve()})
-    problems: list[Problem] = []
-    rules = collected(lambda: rule_files.load_all(settings, source, str(config)), problems)
-    catalog = collected(lambda: catalog_files.load(settings.runbooks.catalog, settings.levers), problems)
-    if rules is None or catalog is None:
-        raise ConfigError(problems)
-    return Configuration(settings, rules, catalog)
-
-
-def collected(read: Callable[[], Read], problems: list[Problem]) -> Read | None:
-    """What was read, or None with its problems added to the others."""
-    try:
-        return read()
-    except ConfigError as error:
-        problems += error.problems
-        return None
 
 
 def build(configuration: Configuration, clock: Clock) -> "Showcall":

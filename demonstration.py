@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,18 +21,14 @@ from pathlib import Path
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts import incident_store, timeline_store
-from alerts.incident import Incident
-from alerts.timeline import TimelineRow
 from database import Database
+from demonstration_view import Narrator, TimelineObserver
 from settings.schema import Settings
 from stack import local
 from stack.config import StackConfig
-from stack.drills.observer import ObservedEvent, ObservedIncident
 from stack.drills.outcome import compute_outcome
 from stack.drills.plan import DrillPlan
 from stack.drills.pool_exhaustion import run_drill
-from stack.drills.progress import DrillProgress, ProgressKind
 from stack.drills.result import DrillResult
 from stack.drills.result_file import save
 from stack.drills.table import drill_tables
@@ -47,20 +43,9 @@ from web.session_store import Role
 from web.sign_in import new_code
 
 READY_SECONDS = 30.0
-LOAD_LINE_EVERY_SECONDS = 5.0
 KEPT_DEMOS = 5
 FOLDER_NAME = re.compile(r"\d{8}T\d{6}Z")
 STOP_SIGNALS = ((signal.SIGTERM, 8.0),)
-COLOURS: Mapping[str, str] = {
-    "alert_firing": "bold red",
-    "incident_opened": "bold red",
-    "lever_set": "bold magenta",
-    "lever_stepped": "magenta",
-    "releasing": "magenta",
-    "verified": "bold green",
-    "incident_mitigated": "green",
-    "incident_resolved": "bold green",
-}
 
 
 class DemoError(RuntimeError):
@@ -267,68 +252,6 @@ def play(plan: DemoPlan, config: StackConfig, database: Database, console: Conso
     narrator = Narrator(console)
     return run_drill(
         DrillPlan(), running_stack(config), TimelineObserver(database), narrator.tell, clock=plan.clock
-    )
-
-
-class Narrator:
-    """Prints what happens: phases, every timeline row, the load now and then."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last_load = float("-inf")
-
-    def tell(self, progress: DrillProgress) -> None:
-        """One line of progress."""
-        clock = datetime.fromtimestamp(progress.at, UTC).strftime("%H:%M:%S")
-        if progress.kind is ProgressKind.LOAD:
-            if progress.at - self._last_load >= LOAD_LINE_EVERY_SECONDS:
-                self._last_load = progress.at
-                self._print(clock, progress.text, "dim")
-        elif progress.kind is ProgressKind.PHASE:
-            self._print(clock, progress.text, "bold cyan")
-        else:
-            kind = progress.event.kind if progress.event else ""
-            self._print(clock, f"● {progress.text}", COLOURS.get(kind, ""))
-
-    def _print(self, clock: str, text: str, style: str) -> None:
-        self._console.print(f"{clock}  {text}", style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-class TimelineObserver:
-    """What the drill sees of Showcall: its database, read only."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._seen = 0
-
-    def events(self) -> list[ObservedEvent]:
-        """Timeline rows since the last call."""
-        with self._database.reading() as connection:
-            rows = timeline_store.since(connection, self._seen)
-        self._seen = rows[-1].id if rows else self._seen
-        return [observed_event(row) for row in rows]
-
-    def incidents(self) -> list[ObservedIncident]:
-        """The newest incidents, resolved ones too."""
-        with self._database.reading() as connection:
-            return [observed_incident(found) for found in incident_store.recent(connection, 20)]
-
-
-def observed_event(row: TimelineRow) -> ObservedEvent:
-    """A timeline row in the drill's words."""
-    return ObservedEvent(
-        row.id, row.at, row.incident_id, row.kind.value, row.reason, row.text, dict(row.details)
-    )
-
-
-def observed_incident(incident: Incident) -> ObservedIncident:
-    """An incident in the drill's words."""
-    return ObservedIncident(
-        incident.id,
-        incident.state.value,
-        incident.opened_at,
-        incident.mitigated_at,
-        incident.resolved_at,
     )
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 import assembly
+import configuration
 import demonstration
 from assembly import StartError
 from settings import ConfigError
@@ -61,9 +62,9 @@ def fail(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def load(config: Path, data_dir: Path | None = None) -> assembly.Configuration:
+def load(config: Path, data_dir: Path | None = None) -> configuration.Configuration:
     """The configuration, with the data directory of the command line if one was given."""
-    return assembly.load(config, data_dir)
+    return configuration.load(config, data_dir)
 
 
 @app.command("run")

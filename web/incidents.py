@@ -17,11 +17,11 @@ from runbooks.lease import Lease
 from runbooks.lever_store import KnownLever
 from runbooks.run import Run, RunState
 from settings.schema import Settings
-from web import charts, snapshot
+from web import acting, charts
+from web.acting import ShownAsk, ShownLease
 from web.now import may_act
 from web.parts import ConsoleParts, parts
 from web.security import responder
-from web.snapshot import ShownAsk, ShownLease
 
 LISTED = 100
 ROWS_ON_PAGE = 2000
@@ -74,8 +74,8 @@ def view(part: ConsoleParts, incident_id: int, rows_shown: int = 0) -> IncidentV
         why=why_now(part, incident, leases, now),
         alerts=alerts,
         runs=runs,
-        leases=tuple(snapshot.shown_lease(lease, part.settings, now) for lease in leases),
-        asks=tuple(snapshot.shown_ask(run) for run in runs if run.state is RunState.ASKED),
+        leases=tuple(acting.shown_lease(lease, part.settings, now) for lease in leases),
+        asks=tuple(acting.shown_ask(run) for run in runs if run.state is RunState.ASKED),
         levers=levers,
         rows=rows,
         titles=titles(part.settings),

@@ -6,23 +6,20 @@ from enum import StrEnum
 
 from alerts import incident_store, timeline_store
 from alerts.incident import Incident, IncidentState
-from alerts.quantity import quantity
 from alerts.timeline import TimelineRow
 from collector.round import TargetReport
-from metrics.errors import QueryError
-from metrics.values import Asker, QueryResult, Scalar, Vector
 from runbooks import kill_switch_store, lease_store, lever_store, run_store
 from runbooks.kill_switch import KillSwitch
-from runbooks.lease import Lease
 from runbooks.lever import worded
 from runbooks.lever_store import KnownLever
-from runbooks.run import Run, RunState
-from settings.schema import ComponentSettings, FactSettings, Settings, TargetKind
-from web import wording
+from runbooks.run import RunState
+from settings.schema import Settings, TargetKind
+from web import acting, journey, wording
+from web.acting import ShownAsk, ShownLease
+from web.journey import STALE_AFTER_SECONDS, ShownComponent
 from web.parts import ConsoleParts, LoopHealth
 
 ROWS_SHOWN = 12
-STALE_AFTER_SECONDS = 5.0
 
 
 class Health(StrEnum):
@@ -34,34 +31,6 @@ class Health(StrEnum):
     ACTING = "acting"
 
 
-class ComponentState(StrEnum):
-    """A component in one word; unknown while the facts behind it are missing or old."""
-
-    OK = "ok"
-    SATURATED = "saturated"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFact:
-    """A number as people read it, with the query behind it."""
-
-    title: str
-    expr: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShownComponent:
-    """One part of the journey."""
-
-    name: str
-    title: str
-    state: ComponentState
-    calls: tuple[str, ...]
-    facts: tuple[ShownFact, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class ShownTarget:
     """A target with the age of its data in seconds (None: never any)."""
@@ -71,37 +40,6 @@ class ShownTarget:
     age: float | None
     error: str
     simulated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ShownLease:
-    """A held lever. Times are Unix seconds, ``next_in`` seconds from now."""
-
-    lever: str
-    title: str
-    value: str
-    baseline: str
-    unit: str
-    phase: str
-    doing: str
-    until: float
-    next_at: float | None
-    next_in: float | None
-    run_key: str
-    runbook: str
-    incident_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShownAsk:
-    """A run that waits for a person."""
-
-    key: str
-    runbook: str
-    summary: str
-    plan_hash: str
-    expires_at: float
-    incident_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +67,12 @@ def take(parts: ConsoleParts) -> Snapshot:
     now = parts.clock()
     with parts.database.reading() as connection:
         incidents = tuple(reversed(incident_store.unresolved(connection)))
-        leases = tuple(shown_lease(lease, parts.settings, now) for lease in lease_store.held(connection))
-        asks = tuple(shown_ask(run) for run in run_store.in_state(connection, RunState.ASKED))
+        held = lease_store.held(connection)
+        asks = tuple(acting.shown_ask(run) for run in run_store.in_state(connection, RunState.ASKED))
         kill_switch = kill_switch_store.read(connection)
         rows = tuple(timeline_store.latest(connection, ROWS_SHOWN))
         levers = lever_store.readings(connection)
+    leases = tuple(acting.shown_lease(lease, parts.settings, now) for lease in held)
     ours = {lease.lever for lease in leases}
     astray = tuple(astray_line(known) for known in levers if known.at_baseline is not True)
     moved = any(known.at_baseline is False and known.lever not in ours for known in levers)
@@ -147,7 +86,7 @@ def take(parts: ConsoleParts) -> Snapshot:
         headline=headline(health, incidents, targets, unwell),
         subline=subline(incidents, leases, now),
         mode=parts.settings.runbooks.mode.value,
-        components=components(parts.asker, parts.settings.topology, now),
+        components=journey.components(parts.asker, parts.settings.topology, now),
         incidents=incidents,
         leases=leases,
         asks=asks,
@@ -219,91 +158,6 @@ def subline(incidents: Sequence[Incident], leases: Sequence[ShownLease], now: fl
     acting = "; ".join(f"{lease.title} at {lease.value} {lease.unit}" for lease in leases) or "no lever moved"
     since = wording.duration(now - incident.opened_at)
     return f"{incident.state.value} for {since} · {acting} · {owner}"
-
-
-def components(asker: Asker, topology: Sequence[ComponentSettings], at: float) -> tuple[ShownComponent, ...]:
-    """Every component with its numbers."""
-    return tuple(
-        ShownComponent(
-            name=component.name,
-            title=component.title,
-            state=component_state(asker, component, at),
-            calls=component.calls,
-            facts=tuple(shown_fact(asker, fact, at) for fact in component.facts),
-        )
-        for component in topology
-    )
-
-
-def component_state(asker: Asker, component: ComponentSettings, at: float) -> ComponentState:
-    """Saturated when its query returns something now; unknown when its facts are missing or old."""
-    if component.saturated is None:
-        return ComponentState.OK
-    try:
-        age = asker.freshness(component.saturated, at)
-        if age is None or age > STALE_AFTER_SECONDS:
-            return ComponentState.UNKNOWN
-        result = asker.query(component.saturated, at)
-    except QueryError:
-        return ComponentState.UNKNOWN
-    return ComponentState.SATURATED if holds(result) else ComponentState.OK
-
-
-def holds(result: QueryResult) -> bool:
-    """Whether a condition's result means yes: a vector with samples, or a scalar that is not zero."""
-    if isinstance(result, Scalar):
-        return result.value != 0
-    return isinstance(result, Vector) and bool(result.samples)
-
-
-def shown_fact(asker: Asker, fact: FactSettings, at: float) -> ShownFact:
-    """A fact's number, or ``no data``."""
-    try:
-        value = single(asker.query(fact.expr, at))
-    except QueryError:
-        value = None
-    return ShownFact(fact.title, fact.expr, quantity(value, fact.unit))
-
-
-def single(result: QueryResult) -> float | None:
-    """The one number of a result; None when there is none."""
-    if isinstance(result, Scalar):
-        return result.value
-    if isinstance(result, Vector) and result.samples:
-        return result.samples[0].value
-    return None
-
-
-def shown_lease(lease: Lease, settings: Settings, now: float) -> ShownLease:
-    """A lease in words."""
-    titles = {lever.name: lever.title for lever in settings.levers}
-    return ShownLease(
-        lever=lease.lever,
-        title=titles.get(lease.lever, lease.lever),
-        value=worded(lease.value),
-        baseline=worded(lease.baseline),
-        unit=lease.unit,
-        phase=lease.phase.value,
-        doing=lease.doing,
-        until=lease.until,
-        next_at=lease.next_at,
-        next_in=None if lease.next_at is None else max(0.0, lease.next_at - now),
-        run_key=lease.run_key,
-        runbook=lease.runbook,
-        incident_id=lease.incident_id,
-    )
-
-
-def shown_ask(run: Run) -> ShownAsk:
-    """A waiting run in words."""
-    return ShownAsk(
-        key=run.key,
-        runbook=run.runbook,
-        summary=run.plan.text,
-        plan_hash=run.plan.hash,
-        expires_at=run.expires_at or run.created_at,
-        incident_id=run.incident_id,
-    )
 
 
 def shown_target(report: TargetReport, settings: Settings, now: float) -> ShownTarget:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import assembly
+import configuration
 from alerts import alert_store, incident_store, timeline_store
 from alerts.alert_state import Alert
 from alerts.incident import Incident
@@ -129,9 +130,9 @@ class InProcess:
     """A Showcall in this process, as assembly builds it."""
 
     def __init__(self, site: Site) -> None:
-        configuration = assembly.load(site.write())
-        catalog = soon_drained(configuration.catalog)
-        self.showcall = assembly.build(replace(configuration, catalog=catalog), wall_clock)
+        written = configuration.load(site.write())
+        catalog = soon_drained(written.catalog)
+        self.showcall = assembly.build(replace(written, catalog=catalog), wall_clock)
         self.story = Story(self.showcall.database)
         self._stopped = False
 

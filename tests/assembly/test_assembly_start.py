@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import assembly
+import configuration
 from tests.assembly.assembly_rig import InProcess, Typed, ended
 from tests.assembly.assembly_site import Site
 from tests.assembly.fake_stack import wall_clock
@@ -22,7 +23,7 @@ def said_plainly(text: str) -> str:
 def refusal(site: Site) -> str:
     """Why a Showcall cannot be built."""
     with pytest.raises(assembly.StartError) as refused:
-        assembly.build(assembly.load(site.write()), wall_clock)
+        assembly.build(configuration.load(site.write()), wall_clock)
     return str(refused.value)
 
 

@@ -11,9 +11,11 @@ ROOT = Path(__file__).parents[2]
 ROOMS = {"web", "reports", "runbooks", "alerts", "metrics", "collector", "database", "settings", "stack"}
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "showcall": {"assembly", "demonstration", "settings", "stack", "web"},
-    "demonstration": ROOMS,
-    "assembly": {*ROOMS, "own_loops", "own_metrics"},
+    "showcall": {"assembly", "configuration", "demonstration", "settings", "stack", "web"},
+    "demonstration": {*ROOMS, "demonstration_view"},
+    "demonstration_view": {"alerts", "database", "stack"},
+    "configuration": {"alerts", "runbooks", "settings"},
+    "assembly": {*ROOMS, "configuration", "own_loops", "own_metrics"},
     "own_metrics": {"collector", "own_loops"},
     "own_loops": set(),
     "web": {"reports", "runbooks", "alerts", "metrics", "collector", "database", "settings"},
