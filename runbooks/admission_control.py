@@ -15,6 +15,7 @@ Only what the server says of itself is a fact here. By Little's law the backlog 
 ``pending / completions``; acquire times are recorded when a wait ends and speak of the past.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from runbooks.admission_law import TOLERANCE, Control, Decided, Facts, Law, Phase, View, cut, hold, must_cut
@@ -59,6 +60,8 @@ def _steer(view: View) -> Decided:
     target = _target(view)
     cap = min(max(target.cap, view.law.floor), view.law.baseline)
     control = replace(view.control, decided_at=view.now)
+    if target.cap <= control.cap:
+        cap = min(cap, control.cap)  # below the floor already: the floor is no reason to let more in
     if cap == control.cap:
         reason = StepReason.AT_FLOOR if target.cap < cap else target.reason
         return hold(control, reason, target.why, view.now + view.law.period)
@@ -98,7 +101,7 @@ def _target(view: View) -> _Target:
         text = f"pool waiting {facts.pending:.0f} (more than {law.shed_above:g})"
         return _Target(float(round(cap * law.shed_to)), StepReason.POOL_WAITS, text)
     if facts.latency is None or facts.requests < law.fewest_requests:
-        text = f"only {facts.requests:.0f} requests since the last change (want {law.fewest_requests})"
+        text = _too_few(facts, law)
         return _Target(cap, StepReason.TOO_FEW_REQUESTS, text)
     ratio = facts.latency / law.objective
     text = f"p95 {facts.latency:.2f} s is {ratio:.0%} of the objective of {law.objective:g} s"
@@ -107,6 +110,13 @@ def _target(view: View) -> _Target:
     if ratio < law.up_below:
         return _upward(view, ratio, text)
     return _Target(cap, StepReason.DEAD_BAND, text)
+
+
+def _too_few(facts: Facts, law: Law) -> str:
+    if facts.requests >= law.fewest_requests:
+        return "no p95 of the requests since the last change yet"
+    counted = math.floor(facts.requests)  # a rate over a window gives fractions
+    return f"only {counted} requests since the last change (want {law.fewest_requests})"
 
 
 def _upward(view: View, ratio: float, text: str) -> _Target:

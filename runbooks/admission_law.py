@@ -121,12 +121,13 @@ def must_cut(facts: Facts | Unusable) -> bool:
 
 
 def cut(law: Law, control: Control, facts: Facts, reason: StepReason, now: float) -> Decided:
-    """To the floor at once, the excess back to the head of the queue."""
+    """To the floor at once, the excess back to the head of the queue; a cut never lets more in."""
+    cap = min(law.cut, control.cap)
     text = (
         f"pool waiting {facts.pending:.0f}, backlog {facts.backlog:.1f} s: "
-        f"{control.cap:g} -> {law.cut:g} {law.unit}, the excess back to the head of the queue"
+        f"{control.cap:g} -> {cap:g} {law.unit}, the excess back to the head of the queue"
     )
-    return Decided(Wish(Action.SET, reason, text, law.cut, put_back_excess=True), begin(law.cut, now))
+    return Decided(Wish(Action.SET, reason, text, cap, put_back_excess=True), begin(cap, now))
 
 
 @dataclass(frozen=True, slots=True)

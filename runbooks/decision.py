@@ -66,6 +66,7 @@ class Situation:
         earlier: runs of this runbook in this incident, oldest first.
         reading: what the lever says of itself.
         target: what the lever would be set to.
+        protects: which way the runbook protects (``down``, ``up``), None when it is not for protection.
         guards: judged just now.
     """
 
@@ -80,6 +81,7 @@ class Situation:
     target: LeverValue
     unit: str
     guards: Sequence[GuardResult]
+    protects: str | None = None
 
 
 FACTS = frozenset({GuardReason.MISSING, GuardReason.STALE, GuardReason.ERROR, GuardReason.LATE_LOOP})
@@ -124,7 +126,18 @@ def _of_lever(seen: Situation) -> Decision | None:
     if reading.value == seen.target:
         text = f"the lever stands at {worded(reading.value, seen.unit)} already"
         return Decision(DecisionVerdict.REFUSE, DecisionReason.ALREADY_THERE, text)
+    if _is_safer(reading.value, seen):
+        text = f"the lever stands at {worded(reading.value, seen.unit)}, safer than {worded(seen.target)}"
+        return Decision(DecisionVerdict.REFUSE, DecisionReason.ALREADY_THERE, text)
     return None
+
+
+def _is_safer(value: LeverValue, seen: Situation) -> bool:
+    if isinstance(value, str) or isinstance(seen.target, str):
+        return False
+    return (seen.protects == "down" and value < seen.target) or (
+        seen.protects == "up" and value > seen.target
+    )
 
 
 def _of_limits(seen: Situation) -> Decision | None:

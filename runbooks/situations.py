@@ -9,7 +9,7 @@ from runbooks.lever_readings import LeverReadings
 from runbooks.limits import HOUR, limited
 from runbooks.parts import Parts, baseline_of
 from runbooks.plan import Known
-from runbooks.runbook import Runbook
+from runbooks.runbook import Runbook, VerifyDirection
 from runbooks.tick import Tick
 
 
@@ -45,6 +45,9 @@ class Situations:
             target=laws.first_value(runbook),
             unit=lever.settings.unit,
             guards=guards,
+            protects=lever.settings.safe_direction
+            if runbook.verify.direction is VerifyDirection.SAFE
+            else None,
         )
 
     def known_levers(self, runbook: Runbook) -> Mapping[str, Known] | None:

@@ -223,3 +223,22 @@ def test_a_forced_release_waits_only_for_the_pool() -> None:
     forced = admission_law.let_go(steering(8, since=3))
     assert step(forced, replace(CALM, active=8, waiting=300)).wish.value == 16
     assert step(forced, replace(CALM, pending=12)).wish.reason is StepReason.RAMP_PAUSED
+
+
+def test_a_cut_never_lets_more_in() -> None:
+    decided = cut(LAW, steering(cap=7), replace(CALM, pending=24), StepReason.CUT, NOW)
+    assert decided.wish.value == 7
+    assert "7 -> 7" in decided.wish.text
+
+
+def test_a_cap_below_the_floor_is_not_raised_to_shed_load() -> None:
+    decided = step(steering(cap=5), replace(CALM, latency=4.0))
+    assert decided.wish.action is Action.HOLD
+    assert decided.control.cap == 5
+
+
+def test_it_says_the_truth_when_there_is_no_decision() -> None:
+    few = step(steering(), replace(CALM, requests=9.7))
+    assert "only 9 requests since the last change (want 10)" in few.wish.text
+    unknown = step(steering(), replace(CALM, latency=None))
+    assert "no p95 of the requests since the last change yet" in unknown.wish.text
