@@ -34,21 +34,27 @@ def main() -> int:
 
 
 def _run(config: ServiceConfig) -> int:
+    serving, asked = list[ConcertService](), list[int]()
+
+    def on_signal(number: int, _: object) -> None:
+        asked.append(number)
+        if not serving:
+            raise KeyboardInterrupt
+        serving[0].stop_soon()
+
+    # Before the start: its last step answers "healthy", and whoever waits for that may stop us at once.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
     try:
         # The one place of the service that reads the wall clock; everybody else is handed this one.
         service = ConcertService(config, steady(time.time))  # noqa: TID251
         service.start()
+        serving.append(service)
+    except KeyboardInterrupt:
+        return 0
     except (PortInUseError, StartError) as error:
         logger().error("%s", error)
         return _refuse(str(error))
-    asked: list[int] = []
-
-    def on_signal(number: int, _: object) -> None:
-        asked.append(number)
-        service.stop_soon()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
     service.wait()
     service.stop()
     if not asked:
