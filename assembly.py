@@ -174,10 +174,13 @@ class Showcall:
         self._evaluation.start()
         self.collector.start()
 
-    def wait(self) -> None:
-        """Until SIGTERM or SIGINT, then stop in order."""
+    def take_signals(self) -> None:
+        """SIGTERM and SIGINT ask for a stop; before the start, whose end answers "ready" to who may stop us."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop_asked.set())
+
+    def wait(self) -> None:
+        """Until a signal asks for it, then stop in order."""
         self._stop_asked.wait()
         self.stop()
 

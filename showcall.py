@@ -82,6 +82,7 @@ def run(
     """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
     assembly.configure_logging()
     running = assembly.build(load(config, data_dir), time.time)
+    running.take_signals()
     running.start()
     out.print(f"Console  {running.web.address}", highlight=False)
     if sys.stdout.isatty() if show_sign_in is None else show_sign_in:
