@@ -175,7 +175,7 @@ class Showcall:
         self.collector.start()
 
     def take_signals(self) -> None:
-        """SIGTERM and SIGINT ask for a stop; before the start, whose end answers "ready" to who may stop us."""
+        """SIGTERM and SIGINT ask for a stop. To call before the start: whoever sees us ready may stop us."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop_asked.set())
 
