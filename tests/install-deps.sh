@@ -1,8 +1,9 @@
 #!/bin/sh
-# What some tests need beyond PyPI: Chromium for the console, promtool for the rule files.
+# What some tests need beyond PyPI: Chromium for the console, promtool for the rule files, openssl for
+# certificates.
 # Without apt nothing is installed and those tests are reported as skipped, by name.
 set -eu
-packages="chromium fonts-noto-cjk prometheus"
+packages="chromium fonts-noto-cjk openssl prometheus"
 missing=""
 for package in $packages; do
   dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"

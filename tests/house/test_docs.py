@@ -92,13 +92,14 @@ def test_every_link_to_a_file_of_ours_leads_somewhere(name: str) -> None:
 
 
 def test_the_project_names_no_machine_and_no_registry() -> None:
+    folders = "|".join(f"/{name}/" for name in ("root", "work"))
     wrong = [
         f"{path.relative_to(ROOT)}: {found.group()}"
         for pattern in ("*.py", "*.md", "*.yaml", "*.toml", "Makefile", "*.lock", "*.sh")
         for path in ROOT.rglob(pattern)
         if not {".venv", "build", "var", "run"} & set(path.relative_to(ROOT).parts)
         for found in re.finditer(
-            r"/root/|/work/|pypi\.org|pythonhosted|--index-url|--find-links", path.read_text("utf-8")
+            rf"{folders}|pypi\.org|pythonhosted|--index-url|--find-links", path.read_text("utf-8")
         )
         if path != Path(__file__)
     ]
