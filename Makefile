@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Without this urllib3's fork, where something pulls it in, replaces urllib3 itself.
+# grafana-client pulls in a fork of urllib3 that takes its place; built from source with this set, it does not.
 export URLLIB3_NO_OVERRIDE := 1
+export PIP_NO_BINARY := urllib3-future
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-deps check format lock clean help
