@@ -35,7 +35,7 @@ from runbooks.levers import factory
 from runbooks.run_loop import RunLoop
 from runbooks.trouble import IncidentsInDatabase
 from settings.schema import Settings
-from web.parts import ConsoleParts, LoopHealth, RuleStatus
+from web.parts import ConsoleParts, LoopHealth
 from web.server import PortInUseError, WebServer
 
 Clock = Callable[[], float]
@@ -215,13 +215,10 @@ class Showcall:
             asker=self.store,
             clock=self._clock,
             targets=self.collector.statuses,
-            rules=self._rule_statuses,
+            rules=lambda: self.evaluator.rules,
             loops=self.loop_health,
             own_metrics=own_metrics.page(numbers),
         )
-
-    def _rule_statuses(self) -> tuple[RuleStatus, ...]:
-        return tuple(RuleStatus(status.rule.name, status.error or "") for status in self.evaluator.rules)
 
     def _loop_reports(self) -> tuple[LoopReport, ...]:
         return (self._evaluation.report(), self._acting.report())

@@ -20,7 +20,7 @@ from alerts.held_lease import HeldLeases
 from alerts.incident import Incident, IncidentStep
 from alerts.incident_work import IncidentOutcome, IncidentWork
 from alerts.rule import RuleSet
-from alerts.rule_outcome import Moment, RuleHealth, RuleStatus
+from alerts.rule_outcome import RuleHealth, RuleMoment, RuleStatus
 from alerts.rule_round import RoundOutcome, RuleRound
 from alerts.timeline import NewTimelineRow, TimelineRow
 from alerts.topology import Topology
@@ -105,14 +105,14 @@ class Evaluator:
             structlog.get_logger().error("evaluation_not_stored", problem=problem, at=at)
             return Evaluation(at, rules=self.rules, problem=problem)
 
-    def _moment(self, at: float, down: frozenset[str]) -> Moment:
+    def _moment(self, at: float, down: frozenset[str]) -> RuleMoment:
         gap = 0.0 if self._last is None else at - self._last - self._interval
         missed = gap if gap > _MISSED_ROUNDS * self._interval else 0.0
         self._last = at
         self._unseen = down if self._started is None else self._unseen & down
         self._started = at if self._started is None else min(self._started, at)
         down_before, self._down_before = self._down_before, down
-        return Moment(
+        return RuleMoment(
             at=at,
             down=down,
             down_before=down_before,
@@ -123,7 +123,7 @@ class Evaluator:
             topology=self._topology,
         )
 
-    def _evaluated(self, moment: Moment) -> Evaluation:
+    def _evaluated(self, moment: RuleMoment) -> Evaluation:
         memory = self._memory or self._recalled()
         ran = self._round.run(memory.alerts, moment)
         grouped = self._incidents.work(list(_active(ran)), memory.incidents, moment.at)

@@ -38,6 +38,7 @@ class RuleStatus:
     """
 
     rule: Rule
+    group: RuleGroup
     health: RuleHealth
     error: str | None = None
     at: float | None = None
@@ -56,7 +57,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RuleMoment:
     """One evaluation and what it can ask.
 
     Attributes:
@@ -80,7 +81,7 @@ class Moment:
 
 
 def evaluate_alerting(
-    rule: AlertingRule, group: RuleGroup, known: Mapping[Labels, Alert], moment: Moment
+    rule: AlertingRule, group: RuleGroup, known: Mapping[Labels, Alert], moment: RuleMoment
 ) -> Outcome:
     """Ask a rule's queries and judge each of its alerts.
 
@@ -139,7 +140,7 @@ class _Asking:
 
     rule: AlertingRule
     group: RuleGroup
-    moment: Moment
+    moment: RuleMoment
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
@@ -216,14 +217,14 @@ def _any_agrees(samples: Iterable[Sample], alert: Alert) -> bool:
     )
 
 
-def _alerts_of(rule: AlertingRule, samples: Iterable[Sample], moment: Moment) -> Mapping[Labels, Alert]:
+def _alerts_of(rule: AlertingRule, samples: Iterable[Sample], moment: RuleMoment) -> Mapping[Labels, Alert]:
     """An inactive alert for each sample, to be compared with what is known."""
     alerts = [_alert(rule, sample, moment) for sample in samples]
     check_unique(alert.labels for alert in alerts)
     return {alert.labels: alert for alert in alerts}
 
 
-def _alert(rule: AlertingRule, sample: Sample, moment: Moment) -> Alert:
+def _alert(rule: AlertingRule, sample: Sample, moment: RuleMoment) -> Alert:
     asked = dict(sample.labels)
     own = {name: text.expand(asked, sample.value) for name, text in rule.labels.items()}
     labels = {**asked, **own, "alertname": rule.name, "__name__": ""}
@@ -251,7 +252,7 @@ def _component(rule: AlertingRule, labels: Mapping[str, str], value: float, topo
     return next((name for name in candidates if topology.knows(name)), None)
 
 
-def _judged(alert: Alert, condition: Condition | None, rule: AlertingRule, moment: Moment) -> list[Step]:
+def _judged(alert: Alert, condition: Condition | None, rule: AlertingRule, moment: RuleMoment) -> list[Step]:
     return [] if condition is None else judge(alert, condition, rule.timing, moment.at, moment.missed)
 
 

@@ -8,9 +8,9 @@ from alerts.alert_series import AlertSeries
 from alerts.alert_state import Alert, AlertState, Step, without_rule
 from alerts.rule import RecordingRule, Rule, RuleGroup, RuleSet
 from alerts.rule_outcome import (
-    Moment,
     Outcome,
     RuleHealth,
+    RuleMoment,
     RuleStatus,
     check_unique,
     evaluate_alerting,
@@ -55,7 +55,9 @@ class RuleRound:
         self._elapsed = elapsed
         self._last: dict[int, float] = {}
         self._statuses = {
-            rule.key: RuleStatus(rule, RuleHealth.UNKNOWN) for group in rules.groups for rule in group.rules
+            rule.key: RuleStatus(rule, group, RuleHealth.UNKNOWN)
+            for group in rules.groups
+            for rule in group.rules
         }
 
     @property
@@ -63,7 +65,7 @@ class RuleRound:
         """Every rule, as of its last evaluation."""
         return tuple(self._statuses.values())
 
-    def run(self, known: AlertsByRule, moment: Moment) -> RoundOutcome:
+    def run(self, known: AlertsByRule, moment: RuleMoment) -> RoundOutcome:
         """Evaluate, write ``ALERTS`` and recorded series, and tell what changed."""
         alerts = {rule_key: dict(found) for rule_key, found in known.items()}
         steps = [
@@ -80,7 +82,9 @@ class RuleRound:
             alerts[rule.key] = dict(outcome.alerts)
             steps += outcome.steps
             seconds = self._elapsed() - before
-            self._statuses[rule.key] = RuleStatus(rule, outcome.health, outcome.error, moment.at, seconds)
+            self._statuses[rule.key] = RuleStatus(
+                rule, group, outcome.health, outcome.error, moment.at, seconds
+            )
         return RoundOutcome(alerts, tuple(steps), self.statuses)
 
     def _due(self, at: float) -> Iterator[tuple[RuleGroup, Rule]]:
@@ -91,7 +95,9 @@ class RuleRound:
                 self._last[index] = at
                 yield from ((group, rule) for rule in group.rules)
 
-    def _run(self, rule: Rule, group: RuleGroup, known: Mapping[Labels, Alert], moment: Moment) -> Outcome:
+    def _run(
+        self, rule: Rule, group: RuleGroup, known: Mapping[Labels, Alert], moment: RuleMoment
+    ) -> Outcome:
         if isinstance(rule, RecordingRule):
             return self._record(rule, group, moment)
         outcome = evaluate_alerting(rule, group, known, moment)
@@ -99,7 +105,7 @@ class RuleRound:
         self._series.write(rule.key, active, moment.at)
         return outcome
 
-    def _record(self, rule: RecordingRule, group: RuleGroup, moment: Moment) -> Outcome:
+    def _record(self, rule: RecordingRule, group: RuleGroup, moment: RuleMoment) -> Outcome:
         try:
             result = moment.asker.query(rule.expr, moment.at - group.query_offset)
             samples = samples_of(result)

@@ -8,7 +8,7 @@ from collector.tick_grid import Slot
 
 
 @dataclass(frozen=True, slots=True)
-class LoopHealth:
+class ScrapeLoopHealth:
     """Counts since the loop began, and threads now.
 
     Attributes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from collector.deadline import Deadline
-from collector.loop_state import Counts, Event, LoopHealth, Running, TargetState
+from collector.loop_state import Counts, Event, Running, ScrapeLoopHealth, TargetState
 from collector.round import ErrorKind, TargetReport
 from collector.round_board import RoundBoard, Timing
 from collector.round_delivery import OnRound, RoundDelivery
@@ -109,11 +109,11 @@ class ScrapeLoop:
         with self._lock:
             return tuple(self._reports[name] for name in self._states if name in self._reports)
 
-    def health(self) -> LoopHealth:
+    def health(self) -> ScrapeLoopHealth:
         """Counts and threads."""
         with self._lock:
             hanging = sum(1 for state in self._states.values() if state.running and state.running.abandoned)
-        return LoopHealth(
+        return ScrapeLoopHealth(
             self._counts.rounds,
             self._counts.missed_ticks,
             self._counts.missed_scrapes,

@@ -65,7 +65,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class LettingGo:
+class RampBack:
     """Ask the target to start its own ramp back to the baseline now."""
 
     if_version: int | None
@@ -131,7 +131,7 @@ class Lever(Protocol):
     def set(self, change: Change, now: float) -> SetResult:
         """Write a value; at most one effect for one ``request_id``."""
 
-    def let_go(self, letting_go: LettingGo, now: float) -> SetResult:
+    def let_go(self, ramp_back: RampBack, now: float) -> SetResult:
         """Start the target's own ramp; ``Refused`` where the target has none."""
 
 

@@ -14,9 +14,9 @@ from runbooks.lever import (
     Applied,
     Change,
     Conflict,
-    LettingGo,
     LeverReading,
     LeverValue,
+    RampBack,
     Refused,
     SetResult,
     Unknown,
@@ -165,7 +165,7 @@ class LeverWriter:
     def _sent(self, intent: Intent) -> SetResult:
         lever, now = self._parts.levers[intent.lever], self.at()
         if intent.purpose is Purpose.LET_GO:
-            return lever.let_go(LettingGo(intent.if_version, intent.request_id, intent.run_key), now)
+            return lever.let_go(RampBack(intent.if_version, intent.request_id, intent.run_key), now)
         change = Change(
             value=intent.value,
             if_version=intent.if_version,

@@ -111,7 +111,7 @@ def rounds_check(part: ConsoleParts) -> Check:
 
 def rules_check(part: ConsoleParts) -> Check:
     """Rules whose query failed warn: the others go on."""
-    broken = [rule.name for rule in part.rules() if rule.error]
+    broken = [status.rule.name for status in part.rules() if status.error]
     if broken:
         return Check("rules", "warn", f"failing: {', '.join(broken)}")
     return Check("rules", "pass", f"{len(part.rules())} rules evaluate")

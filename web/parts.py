@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from alerts.rule_outcome import RuleStatus
 from collector.round import TargetReport
 from database import Database
 from metrics.values import Asker
@@ -19,14 +20,6 @@ class LoopHealth:
     alive: bool
     age: float | None = None
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleStatus:
-    """A rule's name and why its last evaluation failed; empty when it did not."""
-
-    name: str
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

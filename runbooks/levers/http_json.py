@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from runbooks.lever import OWNER, Change, LettingGo, LeverReading, LeverValue, ReadResult, SetResult
+from runbooks.lever import OWNER, Change, LeverReading, LeverValue, RampBack, ReadResult, SetResult
 from runbooks.levers import answers
 from runbooks.levers.wire import Answer, Wire
 from settings.schema import LeverSettings
@@ -32,9 +32,9 @@ class HttpJsonLever:
             body["putBackExcess"] = True
         return self._write("", body, now)
 
-    def let_go(self, letting_go: LettingGo, now: float) -> SetResult:
+    def let_go(self, ramp_back: RampBack, now: float) -> SetResult:
         """Start the target's ramp back to the baseline."""
-        body = {"requestId": letting_go.request_id, "ifVersion": letting_go.if_version, "owner": OWNER}
+        body = {"requestId": ramp_back.request_id, "ifVersion": ramp_back.if_version, "owner": OWNER}
         return self._write("/release", body, now)
 
     def _write(self, path: str, body: Mapping[str, object], now: float) -> SetResult:

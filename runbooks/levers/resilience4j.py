@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from runbooks.lever import Applied, Change, LettingGo, LeverReading, ReadResult, Refused, SetResult
+from runbooks.lever import Applied, Change, LeverReading, RampBack, ReadResult, Refused, SetResult
 from runbooks.levers import answers
 from runbooks.levers.wire import Answer, Wire
 from settings.schema import LeverSettings
@@ -70,14 +70,14 @@ class Resilience4jLever:
             return result
         return answers.shown(change.value, self.read(now), self._what)
 
-    def let_go(self, letting_go: LettingGo, now: float) -> SetResult:
+    def let_go(self, ramp_back: RampBack, now: float) -> SetResult:
         """Back to the baseline at once: a state has no ramp."""
         change = Change(
             value=self._settings.baseline,
-            if_version=letting_go.if_version,
-            request_id=letting_go.request_id,
+            if_version=ramp_back.if_version,
+            request_id=ramp_back.request_id,
             lease_seconds=0,
-            run_id=letting_go.run_id,
+            run_id=ramp_back.run_id,
         )
         return self.set(change, now)
 

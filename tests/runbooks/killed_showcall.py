@@ -14,7 +14,7 @@ from pathlib import Path
 
 from database import Database
 from metrics.store import Store
-from runbooks.lever import Change, LettingGo, Lever, ReadResult, SetResult
+from runbooks.lever import Change, Lever, RampBack, ReadResult, SetResult
 from runbooks.levers import factory
 from runbooks.run_loop import RunLoop
 from settings.schema import LeverSettings, RunbooksSettings
@@ -75,8 +75,8 @@ class Deadly:
             die()
         return result
 
-    def let_go(self, letting_go: LettingGo, now: float) -> SetResult:
-        return self.inner.let_go(letting_go, now)
+    def let_go(self, ramp_back: RampBack, now: float) -> SetResult:
+        return self.inner.let_go(ramp_back, now)
 
 
 def live(point: Point, database: Path, urls: tuple[str, str], now: float) -> None:

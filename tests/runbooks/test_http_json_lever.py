@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runbooks.lever import Applied, Change, Conflict, LettingGo, LeverReading, Refused, Unknown, UnknownKind
+from runbooks.lever import Applied, Change, Conflict, LeverReading, RampBack, Refused, Unknown, UnknownKind
 from runbooks.levers.http_json import HttpJsonLever
 from tests.runbooks.fake_lever import FakeLever, Mode, serving
 from tests.runbooks.scene import START, lever_settings
@@ -114,7 +114,7 @@ def test_f53_a_redirect_is_not_followed(fake: FakeLever, lever: HttpJsonLever) -
 
 def test_letting_go_starts_the_targets_own_ramp(fake: FakeLever, lever: HttpJsonLever) -> None:
     lever.set(change(), START)
-    result = lever.let_go(LettingGo(8, "r2", "throttle_queue-1-1"), START)
+    result = lever.let_go(RampBack(8, "r2", "throttle_queue-1-1"), START)
     assert isinstance(result, Applied)
     assert result.reading.ramping
     assert result.reading.lease is None

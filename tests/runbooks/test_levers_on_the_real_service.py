@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from runbooks.lever import Applied, Change, Conflict, LettingGo, LeverReading, Refused
+from runbooks.lever import Applied, Change, Conflict, LeverReading, RampBack, Refused
 from runbooks.levers.http_json import HttpJsonLever
 from runbooks.levers.resilience4j import Resilience4jLever
 from runbooks.ownership import Owner, whose
@@ -141,7 +141,7 @@ def test_an_expired_lease_is_seen_as_the_targets_ramp_and_then_as_back(service: 
 def test_letting_go_and_ending_the_lease_are_understood(service: Service) -> None:
     lever = service.lever()
     lever.set(cut(1), START)
-    gone = lever.let_go(LettingGo(2, "r2", RUN), START)
+    gone = lever.let_go(RampBack(2, "r2", RUN), START)
     assert isinstance(gone, Applied)
     assert whose(gone.reading, RUN, 8, 1000) is Owner.TARGET_RAMP
     ended = lever.set(Change(1000.0, gone.reading.version, "r3", 0.0, RUN), START)
@@ -162,7 +162,7 @@ def test_the_breaker_is_opened_leased_and_closed(service: Service) -> None:
     opened = lever.set(Change("FORCED_OPEN", reading.version, "r1", 60.0, RUN), START)
     assert isinstance(opened, Applied)
     assert whose(opened.reading, RUN, "FORCED_OPEN", "METRICS_ONLY") is Owner.OURS
-    closed = lever.let_go(LettingGo(opened.reading.version, "r2", RUN), START)
+    closed = lever.let_go(RampBack(opened.reading.version, "r2", RUN), START)
     assert isinstance(closed, Applied)
     assert whose(closed.reading, RUN, "FORCED_OPEN", "METRICS_ONLY") is Owner.AT_BASELINE
 

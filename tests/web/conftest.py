@@ -6,25 +6,33 @@ from pathlib import Path
 
 import pytest
 
-import settings
+import configuration
+from alerts.rule_outcome import RuleHealth, RuleStatus
 from collector.round import ErrorKind, TargetReport
+from configuration import Configuration
 from database import Database
 from settings.schema import Settings
 from tests.web.desk import NOW, Desk, Numbers
 from web.app import create_app
-from web.parts import ConsoleParts, LoopHealth, RuleStatus
+from web.parts import ConsoleParts, LoopHealth
 from web.server import WebServer
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def demo_settings() -> Settings:
-    return settings.load(ROOT / "config.yaml")
+def demo() -> Configuration:
+    """The shipped configuration, rules and runbooks."""
+    return configuration.load(ROOT / "config.yaml")
+
+
+@pytest.fixture(scope="session")
+def demo_settings(demo: Configuration) -> Settings:
+    return demo.settings
 
 
 @pytest.fixture
-def desk(tmp_path: Path, demo_settings: Settings) -> Iterator[Desk]:
+def desk(tmp_path: Path, demo: Configuration) -> Iterator[Desk]:
     database = Database(f"sqlite:///{tmp_path}/console.db")
     clock = [NOW]
     numbers = Numbers({"hikaricp_connections_pending": 27.0, "quantile": 6.1})
@@ -35,19 +43,24 @@ def desk(tmp_path: Path, demo_settings: Settings) -> Iterator[Desk]:
         ),
     ]
     loops = [LoopHealth("collector", True, 0.3)]
+    statuses = [
+        RuleStatus(rule, group, RuleHealth.OK, None, NOW - 0.4, 0.001)
+        for group in demo.rules.groups
+        for rule in group.rules
+    ]
     parts = ConsoleParts(
-        settings=demo_settings,
+        settings=demo.settings,
         database=database,
         asker=numbers,
         clock=lambda: clock[0],
         targets=lambda: tuple(reports),
-        rules=lambda: (RuleStatus("PoolExhausted"),),
+        rules=lambda: tuple(statuses),
         loops=lambda: tuple(loops),
         own_metrics=lambda: b"showcall_rounds_total 3\n",
     )
     app = create_app(parts)
     database.create_all()
-    yield Desk(parts, app.test_client(), numbers, clock, reports, loops)
+    yield Desk(parts, app.test_client(), numbers, clock, reports, loops, statuses)
     database.close()
 
 

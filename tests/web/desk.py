@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from alerts import incident_store, why
 from alerts.incident import Incident, IncidentState
+from alerts.rule_outcome import RuleStatus
 from collector.round import TargetReport
 from database import Database
 from metrics.errors import ErrorKind as QueryErrorKind
@@ -53,6 +54,7 @@ class Desk:
     clock: list[float]
     reports: list[TargetReport]
     loops: list[LoopHealth]
+    statuses: list[RuleStatus]
 
     @property
     def database(self) -> Database:
