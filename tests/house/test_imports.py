@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 PURE = (
     "alerts/alert_state.py",
     "alerts/incident.py",
+    "alerts/notification.py",
     "alerts/why.py",
     "alerts/grouping.py",
     "runbooks/guards.py",
