@@ -47,6 +47,7 @@ class TimelineKind(StrEnum):
     UNDONE = "undone"
     KILL_SWITCH = "kill_switch"
     SHOWCALL = "showcall"
+    DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True)
