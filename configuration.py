@@ -36,7 +36,8 @@ def load(config: Path, data_dir: Path | None = None) -> Configuration:
         settings = settings.model_copy(update={"data_dir": data_dir.resolve()})
     problems: list[Problem] = []
     rules = collected(lambda: rule_files.load_all(settings, source, str(config)), problems)
-    catalog = collected(lambda: catalog_files.load(settings.runbooks.catalog, settings.levers), problems)
+    acting = settings.runbooks
+    catalog = collected(lambda: catalog_files.load(acting.catalog, settings.levers, acting.only), problems)
     if rules is None or catalog is None:
         raise ConfigError(problems)
     return Configuration(settings, rules, catalog)

@@ -26,6 +26,7 @@ from runbooks.runbook import (
 from settings import ConfigError, Problem, YamlNode, read_yaml, validate
 from settings.problems import dotted
 from settings.schema import LeverSettings
+from settings.wording import suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +40,35 @@ class Catalog:
         return next((runbook for runbook in self.runbooks if runbook.name == name), None)
 
 
-def load(folder: Path, levers: Sequence[LeverSettings]) -> Catalog:
-    """Read every ``*.yaml`` of the folder.
+def load(folder: Path, levers: Sequence[LeverSettings], only: Sequence[str] | None = None) -> Catalog:
+    """Read every ``*.yaml`` of the folder, or of those only the ones named.
 
     Raises:
-        ConfigError: with all problems of all files; also when the folder is missing or empty.
+        ConfigError: with all problems of all files; also when the folder is missing, empty, or has no runbook
+            of a name that is wanted.
     """
     by_name = {lever.name: lever for lever in levers}
-    problems: list[Problem] = []
+    files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    problems = list(_missing(folder, list(files), only))
     read = []
-    for path in sorted(folder.glob("*.yaml")):
-        runbook, found = _read(path, by_name)
-        problems += found
-        read.append(runbook)
-    if not read:
-        problems.append(Problem(str(folder), None, None, "", "has no runbook (want at least one .yaml file)"))
+    for name, path in files.items():
+        if only is None or name in only:
+            runbook, found = _read(path, by_name)
+            problems += found
+            read.append(runbook)
     if problems:
         raise ConfigError(problems)
     return Catalog(tuple(runbook for runbook in read if runbook is not None))
+
+
+def _missing(folder: Path, known: Sequence[str], only: Sequence[str] | None) -> Iterator[Problem]:
+    if not known:
+        yield Problem(str(folder), None, None, "", "has no runbook (want at least one .yaml file)")
+        return
+    for name in only or ():
+        if name not in known:
+            text = f"has no runbook {name!r}, which runbooks.only wants{suggestion(name, known)}"
+            yield Problem(str(folder), None, None, "", text)
 
 
 def _read(path: Path, levers: Mapping[str, LeverSettings]) -> tuple[Runbook | None, list[Problem]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from settings.durations import duration_of
+from settings.local_time import clock_time, time_zone
 from settings.urls import http_url
 from settings.wording import NAME_PATTERN
 
@@ -17,6 +18,10 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(http_url)]
+ClockTime = Annotated[str, AfterValidator(clock_time)]
+"""A time of day as ``HH:MM``."""
+TimeZone = Annotated[str, AfterValidator(time_zone)]
+"""A name of the tz database."""
 
 
 class Frozen(BaseModel):
@@ -231,14 +236,33 @@ class RunbookMode(StrEnum):
 
 
 class RunbooksSettings(Frozen):
-    """Acting."""
+    """Acting. ``only`` names the runbooks of the catalog that are used; without it all are."""
 
     catalog: Path = Path("runbooks/catalog")
+    only: tuple[Name, ...] | None = None
     mode: RunbookMode = RunbookMode.AUTO
     renew_every: Period = 10.0
     facts_stale_after: Period = 5.0
     kill_switch_after_undone: Count = 2
     kill_switch_window: Period = 1800.0
+
+
+class HousekeepingSettings(Frozen):
+    """Slow jobs beside the watching: retention, backup, the daily digest.
+
+    ``backup_dir``: None means ``backups`` in the data directory. ``at`` and ``digest_at`` are times of day in
+    ``timezone``. ``postpone_at_most``: how long heavy jobs wait while a lever is held.
+    """
+
+    timezone: TimeZone = "UTC"
+    at: ClockTime = "03:30"
+    retention: Annotated[Duration, Field(ge=86_400.0)] = 90 * 86_400.0
+    backup_dir: Path | None = None
+    backup_keep: Count = 7
+    digest: bool = True
+    digest_at: ClockTime = "09:00"
+    postpone_at_most: Duration = 6 * 3600.0
+    disk_low_bytes: Count = 256 * 1024 * 1024
 
 
 class StackSettings(Frozen):
@@ -273,4 +297,5 @@ class Settings(Frozen):
     topology: tuple[ComponentSettings, ...] = ()
     levers: tuple[LeverSettings, ...] = ()
     runbooks: RunbooksSettings = RunbooksSettings()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
     stack: StackSettings = StackSettings()

@@ -116,3 +116,16 @@ def test_a_runbook_without_its_page_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "throttle_queue.yaml").write_text((SHIPPED / "throttle_queue.yaml").read_text())
     with pytest.raises(ConfigError, match=r"throttle_queue\.md is not beside it"):
         catalog_files.load(tmp_path, levers())
+
+
+def test_only_the_runbooks_that_are_named_are_read() -> None:
+    breaker = [lever for lever in levers() if lever.name == "circuit_breaker"]
+    catalog = catalog_files.load(SHIPPED, breaker, ["trip_breaker"])
+    assert [runbook.name for runbook in catalog.runbooks] == ["trip_breaker"]
+
+
+def test_a_runbook_that_is_named_and_not_there_is_said_with_the_nearest_name() -> None:
+    with pytest.raises(
+        ConfigError, match=r"no runbook 'trip_braker', which runbooks\.only wants .*'trip_breaker'"
+    ):
+        catalog_files.load(SHIPPED, levers(), ["trip_braker"])
