@@ -1,6 +1,6 @@
 """From settings to targets with their sources."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,6 +8,8 @@ from collector.actuator import ActuatorSource, PageSettings
 from collector.exposition_grammar import PageFormat
 from collector.http_probe import HttpProbeSource
 from collector.local_processes import LocalProcessesSource
+from collector.log import LogSettings, LogSource
+from collector.log_lines import LogReaders
 from collector.postgresql import PostgresqlSettings, PostgresqlSource
 from collector.redis import RedisSettings, RedisSource
 from collector.resolver import Resolver
@@ -42,6 +44,11 @@ def targets(settings: CollectorSettings) -> tuple[Target, ...]:
     )
 
 
+def log_readers(targets: Iterable[Target]) -> LogReaders:
+    """The newest lines of every log among the targets."""
+    return {target.name: target.source for target in targets if isinstance(target.source, LogSource)}
+
+
 def build(target: TargetSettings, settings: CollectorSettings, resolver: Resolver) -> Source:
     """The source of one target."""
     return BUILDERS[target.kind](target, settings, resolver)
@@ -53,11 +60,11 @@ def target_labels(target: TargetSettings) -> Labels:
 
 
 def instance(target: TargetSettings) -> str:
-    """host:port; processes of this machine have no port."""
+    """host:port; processes and files of this machine have no port."""
     if target.url is not None:
         url = urlsplit(target.url)
         return f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else 80)}"
-    if target.kind is TargetKind.LOCAL_PROCESSES:
+    if target.kind in (TargetKind.LOCAL_PROCESSES, TargetKind.LOG):
         return "localhost"
     return f"{target.host}:{_port(target)}"
 
@@ -95,6 +102,10 @@ def _postgresql(target: TargetSettings, _: CollectorSettings, resolver: Resolver
     return PostgresqlSource(where, resolver)
 
 
+def _log(target: TargetSettings, _: CollectorSettings, __: Resolver) -> Source:
+    return LogSource(target.name, LogSettings(target.file or Path(), target.patterns))
+
+
 def _local_processes(target: TargetSettings, _: CollectorSettings, __: Resolver) -> Source:
     return LocalProcessesSource(target.stack_file or Path())
 
@@ -102,6 +113,7 @@ def _local_processes(target: TargetSettings, _: CollectorSettings, __: Resolver)
 BUILDERS: Mapping[TargetKind, Build] = {
     TargetKind.ACTUATOR: _actuator,
     TargetKind.HTTP_PROBE: _http_probe,
+    TargetKind.LOG: _log,
     TargetKind.REDIS: _redis,
     TargetKind.POSTGRESQL: _postgresql,
     TargetKind.LOCAL_PROCESSES: _local_processes,

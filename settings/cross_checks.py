@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from settings.document import Document
+from settings.log_patterns import PUBLISHED
 from settings.problems import KeyPath, Problem, dotted
 from settings.schema import TargetKind, TargetSettings
 from settings.wording import suggestion
@@ -17,6 +18,7 @@ _Finding: TypeAlias = tuple[KeyPath, str]
 
 _TARGETS: KeyPath = ("collector", "targets")
 _LEVERS: KeyPath = ("levers",)
+_GRAFANA: KeyPath = ("grafana",)
 _TOPOLOGY: KeyPath = ("topology",)
 
 _EVERY_KIND_TAKES = frozenset({"name", "kind", "component", "interval", "timeout", "labels"})
@@ -26,6 +28,7 @@ _KIND_NEEDS: Mapping[TargetKind, tuple[str, ...]] = {
     TargetKind.REDIS: ("port",),
     TargetKind.POSTGRESQL: ("port", "user"),
     TargetKind.LOCAL_PROCESSES: ("stack_file",),
+    TargetKind.LOG: ("file",),
 }
 _KIND_TAKES: Mapping[TargetKind, tuple[str, ...]] = {
     TargetKind.ACTUATOR: ("url", "user", "password_file", "ca_file"),
@@ -33,6 +36,7 @@ _KIND_TAKES: Mapping[TargetKind, tuple[str, ...]] = {
     TargetKind.REDIS: ("host", "port", "user", "password_file"),
     TargetKind.POSTGRESQL: ("host", "port", "user", "password_file", "database"),
     TargetKind.LOCAL_PROCESSES: ("stack_file",),
+    TargetKind.LOG: ("file", "patterns"),
 }
 _PORTS: tuple[KeyPath, ...] = (
     ("web", "port"),
@@ -62,11 +66,13 @@ def _findings(document: Document) -> Iterator[_Finding]:
     for path in document.items(_TARGETS):
         yield from _fields_of_kind(document, path)
         yield from _timeout_of_target(document, path)
+        yield from _published_patterns(document, path)
     for shorter, longer in _NOT_LONGER:
         yield from _longer_than(document, shorter, longer)
     yield from _leases_too_short(document)
     yield from _shared_ports(document)
     yield from _capacity_upside_down(document)
+    yield from _grafana_without_url(document)
 
 
 def _duplicate_names(document: Document, section: KeyPath) -> Iterator[_Finding]:
@@ -102,6 +108,15 @@ def _fields_of_kind(document: Document, path: KeyPath) -> Iterator[_Finding]:
     for key in written:
         if key in TargetSettings.model_fields and key not in _EVERY_KIND_TAKES.union(takes):
             yield (*path, key), f"has no meaning for a target of kind {kind} (it takes {', '.join(takes)})"
+
+
+def _published_patterns(document: Document, path: KeyPath) -> Iterator[_Finding]:
+    for name in document.keys((*path, "patterns")):
+        if name in PUBLISHED:
+            yield (
+                (*path, "patterns", name),
+                "is the name of a pattern that is always looked for (want another name)",
+            )
 
 
 def _timeout_of_target(document: Document, path: KeyPath) -> Iterator[_Finding]:
@@ -153,3 +168,9 @@ def _capacity_upside_down(document: Document) -> Iterator[_Finding]:
     if least is not None and most is not None and least > most:
         path = low if document.text(low) is not None else high
         yield path, f"stack.capacity_low, {least:g}, is above stack.capacity_high, {most:g}"
+
+
+def _grafana_without_url(document: Document) -> Iterator[_Finding]:
+    keys = document.keys(_GRAFANA)
+    if keys and "url" not in keys:
+        yield _GRAFANA, f"'url' is missing (without it {', '.join(sorted(keys))} mean nothing)"

@@ -44,6 +44,7 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
                         "password_file": _below(folder, target.password_file),
                         "stack_file": _below(folder, target.stack_file),
                         "ca_file": _below(folder, target.ca_file),
+                        "file": _below(folder, target.file),
                     }
                 )
                 for target in settings.collector.targets
@@ -57,6 +58,15 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
             "collector": collector,
             "alerts": settings.alerts.model_copy(update={"rule_files": rule_files}),
             "runbooks": settings.runbooks.model_copy(update={"catalog": folder / settings.runbooks.catalog}),
+            "housekeeping": settings.housekeeping.model_copy(
+                update={"backup_dir": _below(folder, settings.housekeeping.backup_dir)}
+            ),
+            "grafana": settings.grafana.model_copy(
+                update={
+                    "token_file": _below(folder, settings.grafana.token_file),
+                    "ca_file": _below(folder, settings.grafana.ca_file),
+                }
+            ),
             "stack": settings.stack.model_copy(update={"run_dir": folder / settings.stack.run_dir}),
         }
     )

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from settings.durations import duration_of
 from settings.local_time import clock_time, time_zone
-from settings.urls import http_url
+from settings.log_patterns import log_pattern
+from settings.urls import http_url, plain_http_url
 from settings.wording import NAME_PATTERN
 
 Duration = Annotated[float, BeforeValidator(duration_of)]
@@ -18,6 +19,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(http_url)]
+PlainUrl = Annotated[str, AfterValidator(plain_http_url)]
+LogPattern = Annotated[Text, AfterValidator(log_pattern)]
 ClockTime = Annotated[str, AfterValidator(clock_time)]
 """A time of day as ``HH:MM``."""
 TimeZone = Annotated[str, AfterValidator(time_zone)]
@@ -47,16 +50,17 @@ class TargetKind(StrEnum):
     POSTGRESQL = "postgresql"
     LOCAL_PROCESSES = "local_processes"
     HTTP_PROBE = "http_probe"
+    LOG = "log"
 
 
 class TargetSettings(Frozen):
     """One thing looked at on an interval.
 
     ``url`` serves actuator and http_probe; ``host`` and ``port`` serve redis and postgresql; ``user`` and
-    ``password_file`` serve all four; ``database`` serves postgresql; ``stack_file`` local_processes. Over
-    https, ``ca_file`` (PEM) is trusted instead of the system's authorities; ``redirects`` is how many a probe
-    follows. Every series gets the labels ``job`` (the name) and ``instance`` (host:port), and those in
-    ``labels``.
+    ``password_file`` serve all four; ``database`` serves postgresql; ``stack_file`` local_processes; ``file``
+    and ``patterns`` (name -> RE2 expression) serve log. Over https, ``ca_file`` (PEM) is trusted instead of
+    the system's authorities; ``redirects`` is how many a probe follows. Every series gets the labels ``job``
+    (the name) and ``instance`` (host:port), and those in ``labels``.
     """
 
     name: Name
@@ -69,6 +73,8 @@ class TargetSettings(Frozen):
     password_file: Path | None = None
     database: str = "concert"
     stack_file: Path | None = None
+    file: Path | None = None
+    patterns: Annotated[dict[Name, LogPattern], Field(max_length=50)] = {}
     ca_file: Path | None = None
     redirects: Annotated[int, Field(ge=0, le=3)] = 0
     interval: Period | None = None
@@ -265,6 +271,22 @@ class HousekeepingSettings(Frozen):
     disk_low_bytes: Count = 256 * 1024 * 1024
 
 
+class GrafanaSettings(Frozen):
+    """A Grafana that shows our dashboard and our annotations; none without ``url``.
+
+    ``data_source_url`` is where Grafana itself reaches a server with Prometheus' API. The token of the
+    service account is in ``token_file`` or in the environment variable SHOWCALL_GRAFANA_TOKEN. Over https,
+    ``ca_file`` (PEM) is trusted instead of the system's authorities.
+    """
+
+    url: PlainUrl | None = None
+    token_file: Path | None = None
+    folder: Text = "Showcall"
+    data_source_url: PlainUrl | None = None
+    ca_file: Path | None = None
+    timeout: Period = 5.0
+
+
 class StackSettings(Frozen):
     """The concert stack as local processes (``showcall stack up``)."""
 
@@ -298,4 +320,5 @@ class Settings(Frozen):
     levers: tuple[LeverSettings, ...] = ()
     runbooks: RunbooksSettings = RunbooksSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
+    grafana: GrafanaSettings = GrafanaSettings()
     stack: StackSettings = StackSettings()

@@ -63,6 +63,9 @@ def test_the_rules_we_ship_load_with_the_configuration_we_ship() -> None:
         "RedisDown",
         "DatabaseCpuHigh",
         "ServiceCpuHigh",
+        "OutOfMemoryError",
+        "RedisCommandTimeouts",
+        "RedisPingFailed",
     }
 
 

@@ -121,3 +121,26 @@ def test_the_pool_alert_waits_for_a_line_that_stays_empty(on_sale: Rig) -> None:
     assert on_sale.states().get("PoolExhausted") == "firing"
     list(play(on_sale, numbers, 0.1, 2))
     assert "PoolExhausted" not in on_sale.states()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "rule", "component"),
+    [
+        ("out_of_memory", "OutOfMemoryError", "service"),
+        ("redis_command_timeout", "RedisCommandTimeouts", "redis"),
+        ("redis_ping_failed", "RedisPingFailed", "redis"),
+    ],
+)
+def test_the_first_line_of_a_log_that_tells_of_a_failure_is_an_alert(
+    on_sale: Rig, pattern: str, rule: str, component: str
+) -> None:
+    series = f'log_events_total{{job="concert_log",pattern="{pattern}",target="concert_log"}}'
+    on_sale.says("concert_log", {series: 0.0})
+    on_sale.rounds(10)
+    assert fired(on_sale) == set()
+    on_sale.says("concert_log", {series: 1.0})
+    on_sale.rounds(2)
+    assert fired(on_sale) == {rule}
+    assert on_sale.incident().cause == component
+    on_sale.rounds(32 + 21)
+    assert on_sale.incident().state is IncidentState.RESOLVED

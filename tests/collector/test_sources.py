@@ -5,9 +5,10 @@ from pathlib import Path
 from collector.actuator import ActuatorSource
 from collector.http_probe import HttpProbeSource
 from collector.local_processes import LocalProcessesSource
+from collector.log import LogSource
 from collector.postgresql import PostgresqlSource
 from collector.redis import RedisSource
-from collector.sources import BUILDERS, targets
+from collector.sources import BUILDERS, log_readers, targets
 from metrics.values import labels_of
 from settings import load
 from settings.schema import CollectorSettings, TargetKind, TargetSettings
@@ -22,6 +23,7 @@ def test_the_demos_targets_have_their_sources() -> None:
         "redis": RedisSource,
         "database": PostgresqlSource,
         "containers": LocalProcessesSource,
+        "concert_log": LogSource,
         "concert_list": HttpProbeSource,
     }
     assert found["concert"].labels == labels_of({"job": "concert", "instance": "127.0.0.1:18081"})
@@ -53,3 +55,11 @@ def test_a_target_on_a_short_interval_has_no_longer_timeout() -> None:
     quick = TargetSettings(name="quick", kind=TargetKind.REDIS, port=6379, interval=0.2)
     (target,) = targets(CollectorSettings(targets=(quick,)))
     assert target.timeout == 0.2
+
+
+def test_the_newest_lines_of_every_log_target_can_be_asked_for() -> None:
+    found = log_readers(targets(load(ROOT / "config.yaml").collector))
+    assert list(found) == ["concert_log"]
+    extract = found["concert_log"].extract(1_000_000.0, 60.0)
+    assert (extract.target, extract.groups, extract.lines_read) == ("concert_log", (), 0)
+    assert extract.file == str(ROOT / "stack/run/logs/concert.log")
