@@ -22,6 +22,19 @@ def http_url(text: str) -> str:
     return text
 
 
+def plain_http_url(text: str) -> str:
+    """The same without a slash at its end, if it is the address of a server: no user, question or anchor.
+
+    Raises:
+        ValueError: as ``http_url``.
+    """
+    parts = urlsplit(http_url(text))
+    if parts.username is not None or parts.query or parts.fragment:
+        want = "no user, password, '?' or '#' in it, e.g. https://grafana.example.org"
+        raise ValueError(f"{without_password(text)!r} is not the address of a server (want {want})")
+    return text.rstrip("/")
+
+
 def without_password(text: str) -> str:
     """A text that may hold URLs, with their user and password left out."""
     return _PASSWORD_IN_URL.sub("…@", text)
