@@ -26,8 +26,26 @@ class Limited:
     text: str
 
 
-def limited(limits: Limits, runs: Sequence[Run], now: float) -> Limited | None:
-    """The limit that forbids a run now, or None.
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What is used of a runbook's limits.
+
+    Attributes:
+        cooling_until: end of the cooldown (Unix seconds), None when it is over.
+        started: when its runs of the last hour began, oldest first.
+    """
+
+    cooling_until: float | None
+    started: tuple[float, ...]
+
+
+def counted_since(limits: Limits, now: float) -> float:
+    """From when on runs count: those of an hour, and those that may still cool down."""
+    return now - max(HOUR, limits.cooldown)
+
+
+def usage(limits: Limits, runs: Sequence[Run], now: float) -> Usage:
+    """What is used now.
 
     A clock that was set back cannot make a limit eternal: times in the future count as now.
     """
@@ -35,12 +53,19 @@ def limited(limits: Limits, runs: Sequence[Run], now: float) -> Limited | None:
     ended = [
         min(run.ended_at, now) for run in runs if run.ended_at is not None and run.started_at is not None
     ]
-    if ended and now < max(ended) + limits.cooldown:
-        until = max(ended) + limits.cooldown
-        text = f"cools down for {until - now:.0f} s more (cooldown {limits.cooldown:.0f} s)"
-        return Limited(LimitReason.COOLDOWN, until, text)
-    within = [at for at in started if at > now - HOUR]
-    if len(within) >= limits.per_hour:
-        text = f"acted {len(within)} times within the hour (at most {limits.per_hour})"
-        return Limited(LimitReason.PER_HOUR, within[-limits.per_hour] + HOUR, text)
+    until = max(ended, default=-HOUR) + limits.cooldown
+    cooling = until if ended and now < until else None
+    return Usage(cooling, tuple(at for at in started if at > now - HOUR))
+
+
+def limited(limits: Limits, runs: Sequence[Run], now: float) -> Limited | None:
+    """The limit that forbids a run now, or None."""
+    used = usage(limits, runs, now)
+    if used.cooling_until is not None:
+        left = used.cooling_until - now
+        text = f"cools down for {left:.0f} s more (cooldown {limits.cooldown:.0f} s)"
+        return Limited(LimitReason.COOLDOWN, used.cooling_until, text)
+    if len(used.started) >= limits.per_hour:
+        text = f"acted {len(used.started)} times within the hour (at most {limits.per_hour})"
+        return Limited(LimitReason.PER_HOUR, used.started[-limits.per_hour] + HOUR, text)
     return None

@@ -34,7 +34,12 @@ class Parts:
 
     def mode(self, runbook: Runbook) -> RunbookMode:
         """The stricter of the configuration's mode and the runbook's own."""
-        return max(self.settings.mode, runbook.mode, key=_STRICTNESS.index)
+        return stricter(self.settings.mode, runbook.mode)
+
+
+def stricter(one: RunbookMode, other: RunbookMode) -> RunbookMode:
+    """Of two modes the one that does less by itself."""
+    return max(one, other, key=_STRICTNESS.index)
 
 
 def baseline_of(lever: Lever, reading: LeverReading) -> LeverValue:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Float,
     Integer,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     func,
     select,
 )
@@ -78,6 +80,12 @@ def of_runbook_since(connection: Connection, runbook: str, since: float) -> Sequ
     return _read(connection, query.order_by(runs.c.id))
 
 
+def newest_of_runbook(connection: Connection, runbook: str, limit: int) -> Sequence[Run]:
+    """A runbook's newest runs, newest first."""
+    query = select(runs).where(runs.c.runbook == runbook).order_by(runs.c.id.desc()).limit(limit)
+    return _read(connection, query)
+
+
 def undone_since(connection: Connection, since: float) -> int:
     """How many runs were undone at ``since`` or later."""
     query = select(func.count()).where(runs.c.undone_at >= since)
@@ -125,6 +133,31 @@ def claim(tx: Connection, key: str, holder: str) -> None:
 def claim_all(tx: Connection, holder: str) -> None:
     """Take every unfinished run over from a loop that is gone."""
     tx.execute(runs.update().where(runs.c.ended_at.is_(None)).values(holder=holder))
+
+
+def between(connection: Connection, since: float, until: float) -> Sequence[Run]:
+    """Runs that started or were undone in [since, until), oldest first."""
+    started = (runs.c.started_at >= since) & (runs.c.started_at < until)
+    undone = (runs.c.undone_at >= since) & (runs.c.undone_at < until)
+    return _read(connection, select(runs).where(started | undone).order_by(runs.c.id))
+
+
+def ended_before(before: float) -> ColumnElement[bool]:
+    """The condition that a run is over, and was so before then."""
+    return (runs.c.ended_at < before) & runs.c.state.not_in([*ACTIVE, RunState.ASKED])
+
+
+def with_unfinished(connection: Connection, before: float) -> frozenset[int]:
+    """Ids of incidents with a run that is not over, or was not before then."""
+    finished = func.coalesce(ended_before(before), false())
+    query = select(runs.c.incident_id).where(runs.c.incident_id.is_not(None), ~finished)
+    return frozenset(connection.execute(query).scalars())
+
+
+def forget_incident(tx: Connection, incident_id: int, limit: int) -> int:
+    """Drop up to ``limit`` runs of an incident; returns how many."""
+    found = select(runs.c.id).where(runs.c.incident_id == incident_id).limit(limit)
+    return tx.execute(runs.delete().where(runs.c.id.in_(found))).rowcount
 
 
 def _read(connection: Connection, query: Select[tuple[object, ...]]) -> Sequence[Run]:

@@ -1,12 +1,13 @@
 """Gathering what a decision looks at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from runbooks import laws, run_store
 from runbooks.decision import Situation
+from runbooks.guards import GuardResult
 from runbooks.lever import LeverReading
 from runbooks.lever_readings import LeverReadings
-from runbooks.limits import HOUR, limited
+from runbooks.limits import counted_since, limited
 from runbooks.parts import Parts, baseline_of
 from runbooks.plan import Known
 from runbooks.runbook import Runbook, VerifyDirection
@@ -20,19 +21,30 @@ class Situations:
         self._parts = parts
         self._readings = readings
 
-    def of(self, runbook: Runbook, incident_id: int, tick: Tick) -> Situation:
-        """How things stand for one runbook in one incident."""
+    def of(
+        self,
+        runbook: Runbook,
+        incident_id: int | None,
+        tick: Tick,
+        judged: Sequence[GuardResult] | None = None,
+    ) -> Situation:
+        """How things stand for one runbook in one incident.
+
+        Args:
+            judged: its guards where somebody has judged them just now.
+        """
         now = tick.now
         with self._parts.database.reading() as connection:
             busy = run_store.holding(connection, runbook.levers)
             earlier = run_store.of_runbook_in(connection, runbook.name, incident_id)
-            lately = run_store.of_runbook_since(connection, runbook.name, now - HOUR)
+            lately = run_store.of_runbook_since(connection, runbook.name, counted_since(runbook.limits, now))
         lever, reading = self._parts.levers[runbook.lever], self._readings.of(runbook.lever)
         baseline = lever.settings.baseline
         if isinstance(reading, LeverReading):
             baseline = baseline_of(lever, reading)
         # Who is busy already needs no guards: the questions cost a query each.
-        guards = () if busy else self._parts.facts.guards(runbook.guards, now, tick.lag)
+        if judged is None:
+            judged = () if busy else self._parts.facts.guards(runbook.guards, now, tick.lag)
         return Situation(
             runbook=runbook.name,
             mode=self._parts.mode(runbook),
@@ -44,7 +56,7 @@ class Situations:
             baseline=baseline,
             target=laws.first_value(runbook),
             unit=lever.settings.unit,
-            guards=guards,
+            guards=judged,
             protects=lever.settings.safe_direction
             if runbook.verify.direction is VerifyDirection.SAFE
             else None,

@@ -7,10 +7,8 @@ from typing import Protocol
 from alerts import alert_store, incident_store
 from alerts.alert_state import Alert, AlertState
 from database import Database
-from metrics.promql.ast import Matcher, MatchOp
-from metrics.promql.patterns import compiled
-from metrics.values import label
 from runbooks import lease_store
+from runbooks.matching import fits
 from runbooks.runbook import Runbook
 
 
@@ -56,21 +54,4 @@ class IncidentsInDatabase:
 
 def concerns(runbook: Runbook, trouble: Trouble) -> bool:
     """Whether one of the firing alerts is what the runbook is for."""
-    return any(_fits(matchers, alert) for matchers in runbook.when for alert in trouble.firing)
-
-
-def _fits(matchers: Sequence[Matcher], alert: Alert) -> bool:
-    return all(_matches(matcher, alert) for matcher in matchers)
-
-
-def _matches(matcher: Matcher, alert: Alert) -> bool:
-    value = alert.rule if matcher.name == "alertname" else label(alert.labels, matcher.name)
-    match matcher.op:
-        case MatchOp.EQUAL:
-            return value == matcher.value
-        case MatchOp.NOT_EQUAL:
-            return value != matcher.value
-        case MatchOp.REGEX:
-            return compiled(matcher.value).fullmatch(value) is not None
-        case MatchOp.NOT_REGEX:
-            return compiled(matcher.value).fullmatch(value) is None
+    return any(fits(matchers, alert) for matchers in runbook.when for alert in trouble.firing)
