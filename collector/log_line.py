@@ -30,14 +30,15 @@ def time_of(line: bytes) -> float | None:
         return None
 
 
-def continues(line: bytes, after_time: bool) -> bool:
+def continues(line: bytes, timed: bool, after_time: bool) -> bool:
     """Whether a line belongs to the one before, as the lines of a stack trace do.
 
     Args:
         line: not empty.
-        after_time: whether the first line before began with a time; then one without a time continues it.
+        timed: whether it begins with a time.
+        after_time: whether the first line before did; then one without a time continues it.
     """
-    return line.startswith(_CONTINUATIONS) or (after_time and not begins_with_time(line))
+    return not timed and (after_time or line.startswith(_CONTINUATIONS))
 
 
 def shown(line: bytes) -> str:

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from collector.log_line import begins_with_time, continues, time_of
 from collector.log_patterns import LogPatterns
@@ -39,9 +39,9 @@ class _Record:
     seen_at: float
     first: bytes
     timed: bool
-    rest: list[bytes] = field(default_factory=list)
-    bytes: int = 0
-    patterns: list[int] = field(default_factory=list)
+    rest: list[bytes]
+    size: int
+    patterns: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,15 @@ class LogRecords:
 
     def _take(self, line: bytes, at: float) -> None:
         record = self._records[-1] if self._records else None
-        if record is None or at - record.seen_at > OPEN_SECONDS or not continues(line, record.timed):
-            record = _Record(at, line[:LONGEST_FIRST], begins_with_time(line))
-            record.bytes = len(record.first)
-            self._bytes += record.bytes
+        timed = begins_with_time(line)
+        if record is None or at - record.seen_at > OPEN_SECONDS or not continues(line, timed, record.timed):
+            first = line[:LONGEST_FIRST]
+            record = _Record(at, first, timed, [], len(first), [])
+            self._bytes += len(first)
             self._records.append(record)
-        elif record.bytes + len(line) <= LONGEST_FIRST + LONGEST_REST:
+        elif record.size + len(line) <= LONGEST_FIRST + LONGEST_REST:
             record.rest.append(line)
-            record.bytes += len(line)
+            record.size += len(line)
             self._bytes += len(line)
         for index in self._patterns.found_in(line):
             if index not in record.patterns:
@@ -123,7 +124,7 @@ class LogRecords:
         seen_at = 0.0
         while len(self._records) > MOST_RECORDS or self._bytes > MOST_BYTES:
             record = self._records.popleft()
-            self._bytes -= record.bytes
+            self._bytes -= record.size
             if out and record.seen_at != seen_at:
                 self._pushed_out.append((seen_at, out))
                 out = 0

@@ -111,7 +111,7 @@ def test_a_time_without_a_zone_still_begins_a_record() -> None:
     ],
 )
 def test_which_lines_belong_to_the_one_before(line: bytes, after_time: bool, belongs: bool) -> None:
-    assert continues(line, after_time) is belongs
+    assert continues(line, begins_with_time(line), after_time) is belongs
 
 
 def test_what_is_shown_of_a_line_is_plain_text() -> None:
