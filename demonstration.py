@@ -76,7 +76,7 @@ def run(plan: DemoPlan, console: Console) -> int:
     """Play the whole story. Returns 0 only if every step of it happened.
 
     Raises:
-        DemoError, stack.local.StackError, stack.drills.pool_exhaustion.DrillNotReadyError: with what to do.
+        DemoError, stack.local.StackError, stack.drills.readiness.DrillNotReadyError: with what to do.
     """
     data_dir = plan.folder / datetime.fromtimestamp(plan.clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
     config = StackConfig(**plan.settings.stack.model_dump())

@@ -20,7 +20,7 @@ from settings import ConfigError
 from settings.schema import Settings
 from stack import local
 from stack.config import StackConfig
-from stack.drills.pool_exhaustion import DrillNotReadyError
+from stack.drills.readiness import DrillNotReadyError
 from web.session_store import Role
 from web.sign_in import new_code
 

@@ -15,11 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from stack.drills.outcome import Outcome, compute_outcome  # noqa: E402 - the project is beside, not installed
+from stack.drills.expectation import Expectation  # noqa: E402 - the project is beside, not installed
+from stack.drills.json_file import DrillFileError  # noqa: E402
+from stack.drills.outcome import Outcome, compute_outcome  # noqa: E402
 from stack.drills.result import DrillResult  # noqa: E402
-from stack.drills.result_file import DrillFileError, load  # noqa: E402
+from stack.drills.result_file import load  # noqa: E402
 from stack.drills.table import value_text  # noqa: E402
-from stack.drills.verdict import Expectation, judge_drill  # noqa: E402
+from stack.drills.verdict import judge_drill  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:

@@ -37,6 +37,8 @@ class Figures:
     Attributes:
         dates: date requests issued in it that count for the percentiles.
         p50: seconds, likewise p90 and p95, of those; a failed one counts as the client's whole timeout.
+        cut_off: how many of those had no answer yet when the drill ended and count with what they had waited
+            by then: where there are any, the percentiles are lower bounds.
         failures: failed requests of any sort issued in it, by kind.
         put_back: date requests answered by being sent back to the waiting queue.
         arrived: users who arrived in it; the other counts are of users whose visit *ended* in it.
@@ -47,6 +49,7 @@ class Figures:
 
     window: Window
     dates: int
+    cut_off: int
     p50: float | None
     p90: float | None
     p95: float | None
@@ -72,6 +75,7 @@ def figures(result: DrillResult, window: Window) -> Figures:
     return Figures(
         window=window,
         dates=len(latencies),
+        cut_off=sum(1 for each in requests if each.name == DATE and _cut_off(each, result.plan)),
         p50=percentile(latencies, 50),
         p90=percentile(latencies, 90),
         p95=percentile(latencies, 95),
@@ -124,6 +128,10 @@ def timeouts_in(result: DrillResult, window: Window) -> float:
     if not counts:
         return 0.0
     return counts[-1] - (before[-1] if before else counts[0])
+
+
+def _cut_off(record: RequestRecord, plan: DrillPlan) -> bool:
+    return record.kind is OutcomeKind.UNFINISHED and not _unknown(record, plan)
 
 
 def _unknown(record: RequestRecord, plan: DrillPlan) -> bool:

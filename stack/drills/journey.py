@@ -12,7 +12,7 @@ from stack.load.virtual_user import Answer, Ask, VirtualUser
 
 ISSUE, WAIT, DATE, LEAVE = "issue", "wait", "date", "leave"
 
-_TOKEN_PATH = "/api/v1/user/queue/token"  # noqa: S105 - a path
+TOKEN_PATH = "/api/v1/user/queue/token"  # noqa: S105 - a path
 _SENT_BACK = 403
 
 
@@ -26,11 +26,15 @@ class _Progress:
 
 
 class TicketJourney:
-    """The journey of every user of a drill; visits are kept as they end, those cut off included."""
+    """The journey of every user of a drill; visits are kept as they end, those cut off included.
+
+    ``inside`` holds the tokens of users who neither left nor gave up.
+    """
 
     def __init__(self, plan: DrillPlan) -> None:
         self._plan = plan
         self.visits: list[Visit] = []
+        self.inside: set[str] = set()
 
     async def __call__(self, user: VirtualUser) -> None:
         """Walk the whole journey."""
@@ -55,9 +59,11 @@ class TicketJourney:
         if issued.value is None:
             return Ending.FAILED
         token = issued.value
+        self.inside.add(token)
         stopped = await self._wait(user, token, progress) or await self._queries(user, token, progress)
         if stopped is None or stopped is Ending.FAILED:
             await user.ask(_leave(token))
+        self.inside.discard(token)
         return stopped or Ending.SERVED
 
     async def _queries(self, user: VirtualUser, token: str, progress: _Progress) -> Ending | None:
@@ -105,19 +111,20 @@ def _issue(user_id: int) -> Ask[str]:
 
 
 def _look(token: str) -> Ask[int]:
-    return Ask(WAIT, "GET", f"{_TOKEN_PATH}/query", _waiting_number, _with(token))
+    return Ask(WAIT, "GET", f"{TOKEN_PATH}/query", _waiting_number, with_token(token))
 
 
 def _dates(concert_id: int, token: str) -> Ask[Sequence[Any]]:
     path = f"/api/v1/concert/{concert_id}/date"
-    return Ask(DATE, "GET", path, _date_list, _with(token), expected=frozenset({200, _SENT_BACK}))
+    return Ask(DATE, "GET", path, _date_list, with_token(token), expected=frozenset({200, _SENT_BACK}))
 
 
 def _leave(token: str) -> Ask[None]:
-    return Ask(LEAVE, "DELETE", _TOKEN_PATH, _nothing, _with(token), expected=frozenset({200, 204, 404}))
+    return Ask(LEAVE, "DELETE", TOKEN_PATH, _nothing, with_token(token), expected=frozenset({200, 204, 404}))
 
 
-def _with(token: str) -> Mapping[str, str]:
+def with_token(token: str) -> Mapping[str, str]:
+    """The header by which the service knows a user."""
     return {"waitingToken": token}
 
 

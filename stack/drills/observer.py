@@ -13,6 +13,7 @@ class EventKind(StrEnum):
     """The kinds of timeline rows that a drill times or counts; any other is shown and kept, nothing more."""
 
     ALERT_FIRING = "alert_firing"
+    RUN_OBSERVED = "run_observed"
     LEVER_SET = "lever_set"
     RELEASING = "releasing"
     INCIDENT_REOPENED = "incident_reopened"

@@ -68,6 +68,8 @@ class DrillPlan:
             is a fivefold overload.
         tail_seconds: at most so long after the surge, at ``tail_rate``; it ends early when all is over.
         linger: seconds to go on watching when all is over, for a second incident that must not come.
+        watch_after: None ends the drill when all is over. Seconds end it that long after the surge, however
+            things stand, and send everybody home: for a stack left alone, which is not over for minutes.
         settle: seconds after recovery that belong to nobody's figures.
         period: seconds of one admission period, the window of "recovered".
         recovered_pending: mean of waiting requests below which a period counts as recovered.
@@ -92,6 +94,7 @@ class DrillPlan:
     tail_seconds: float = 120.0
     tail_rate: float = 0.2
     linger: float = 5.0
+    watch_after: float | None = None
     settle: float = 10.0
     period: float = 10.0
     recovered_pending: float = 1.0

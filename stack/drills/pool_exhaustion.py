@@ -4,38 +4,28 @@ Played on a running stack. The platform under test is watched through an ``Obser
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import uvloop
 
+from stack.drills.going_home import send_home
 from stack.drills.journey import DATE, TicketJourney
 from stack.drills.machine import MachineMeter
 from stack.drills.observer import ObservedEvent, ObservedIncident, Observer
 from stack.drills.plan import DrillPlan
 from stack.drills.progress import DrillProgress, OnProgress, ProgressKind, load_line
-from stack.drills.result import DrillResult, Generator, StackSample
+from stack.drills.readiness import DrillNotReadyError, held, service_problems, waiting
+from stack.drills.result import DrillResult, Generator
 from stack.drills.sampler import Sampler
 from stack.drills.service_log import end_of, read_from
 from stack.drills.target import StackUnderDrill
 from stack.drills.watcher import Watcher
 from stack.load.engine import LoadEngine, LoadSettings, OpenArrivals, Snapshot
-from stack.load.http_client import Address, HttpClient
-from stack.load.outcome_kind import OutcomeKind
 from stack.load.steady_clock import Clock, steady
 
 _GRACE = 3.0
 _LOOK = 0.25
 _FRESH = 3.0
-_SERVICE_TIMEOUT = 5.0
-_FRONT_PAGE = "/api/v1/concerts/query?page=1"
-
-
-class DrillNotReadyError(Exception):
-    """The drill would prove nothing from here; the text names every reason."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("the drill cannot start:\n" + "\n".join(f"  {problem}" for problem in problems))
-        self.problems = tuple(problems)
 
 
 def run_drill(
@@ -102,14 +92,17 @@ class _Drill:
                 await self._watcher.look()
         finally:
             await _cancelled(loading, *beside)
-        return self._result(started_at, log_offset, machine, complete)
+        result = self._result(started_at, log_offset, machine, complete)
+        if self._plan.watch_after is not None:
+            await send_home(self._stack.service, self._journey.inside, self._clock)
+        return result
 
     async def _make_ready(self) -> None:
         unresolved = await self._watcher.begin() if self._watcher else ()
         await self._sampler.look()
-        problems = await _service_problems(self._stack.service, self._clock)
+        problems = await service_problems(self._stack.service, self._clock)
         problems += [failing.text for failing in self._sampler.failures]
-        problems += [line for sample in self._sampler.samples for line in (*_waiting(sample), *_held(sample))]
+        problems += [line for sample in self._sampler.samples for line in (*waiting(sample), *held(sample))]
         problems += [f"incident {incident.id} is {incident.state} (want resolved)" for incident in unresolved]
         if problems:
             raise DrillNotReadyError(problems)
@@ -118,14 +111,14 @@ class _Drill:
         self, started_at: float, tasks: tuple[asyncio.Task[object], ...], stop: Callable[[], bool]
     ) -> bool:
         surge_until = started_at + self._plan.healthy_seconds + self._plan.surge_seconds
+        linger = self._plan.linger if self._plan.watch_after is None else 0.0
         over_since: float | None = None
         while not any(task.done() for task in tasks):
             if stop():
                 return False
             now = self._clock()
-            over = now > surge_until and self._all_over()
-            over_since = (over_since or now) if over else None
-            if over_since is not None and now - over_since >= self._plan.linger:
+            over_since = (over_since or now) if self._is_over(now, surge_until) else None
+            if over_since is not None and now - over_since >= linger:
                 return True
             await asyncio.sleep(_LOOK)
         for task in tasks:
@@ -133,11 +126,16 @@ class _Drill:
                 task.result()
         return True
 
+    def _is_over(self, now: float, surge_until: float) -> bool:
+        if self._plan.watch_after is not None:
+            return now >= surge_until + self._plan.watch_after
+        return now > surge_until and self._all_over()
+
     def _all_over(self) -> bool:
         sample = self._sampler.samples[-1]
         fresh = self._clock() - sample.at < _FRESH
         # A few still arrive and wait for their turn: that is the healthy state, not part of the incident.
-        at_rest = fresh and sample.pool_pending == 0 and not list(_held(sample))
+        at_rest = fresh and sample.pool_pending == 0 and not list(held(sample))
         return at_rest and (self._watcher is None or self._watcher.all_resolved)
 
     def _result(
@@ -182,29 +180,6 @@ class _Drill:
         p95 = self._engine.log.latency_lately(DATE, snapshot.at).p95
         line = load_line(snapshot, sample, p95, self._plan.cap_lever)
         self._on_progress(DrillProgress(snapshot.at, ProgressKind.LOAD, line))
-
-
-async def _service_problems(service: Address, clock: Clock) -> list[str]:
-    client = HttpClient(service, clock, _SERVICE_TIMEOUT)
-    exchange = await client.send("GET", _FRONT_PAGE)
-    client.close()
-    if exchange.kind is not OutcomeKind.OK:
-        return [f"http://{service}{_FRONT_PAGE}: {exchange.kind} ({exchange.detail})"]
-    return [] if exchange.status == 200 else [f"http://{service}{_FRONT_PAGE}: status {exchange.status}"]
-
-
-def _waiting(sample: StackSample) -> Iterator[str]:
-    if sample.pool_pending > 0:
-        yield f"{sample.pool_pending:.0f} requests wait for a connection (want 0)"
-    if sample.queue_waiting > 0:
-        yield f"{sample.queue_waiting:.0f} users wait in the queue (want 0)"
-
-
-def _held(sample: StackSample) -> Iterator[str]:
-    for lever in sample.levers:
-        if not lever.at_baseline:
-            held = ", leased" if lever.leased else ""
-            yield f"lever {lever.name} is at {lever.value}{held} (want its baseline {lever.baseline})"
 
 
 async def _cancelled(*tasks: asyncio.Task[object]) -> None:

@@ -103,10 +103,11 @@ class LogMark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogStamp:
-    """Such a line, with the service's own time."""
+    """Such a line, with the service's own time; ``text`` is the line itself for pool timeouts, else empty."""
 
     at: float
     mark: LogMark
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ A log without the mark ``lever_changed`` is an older drill's: its cut is timed b
 ``verdict`` are for readers that do not want to compute; ``load`` ignores them.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from stack.drills import json_file
 from stack.drills.outcome import Outcome, compute_outcome
 from stack.drills.result import DrillResult
 from stack.drills.verdict import Verdict, judge_drill
@@ -31,16 +31,9 @@ COLUMNS = ("issued_at", "latency", "kind", "name", "phase", "user", "status")
 _DIGITS = 4
 
 
-class DrillFileError(Exception):
-    """The file is not a saved drill; the text says which file, what was found and what is wanted."""
-
-
 def save(result: DrillResult, path: Path) -> None:
     """Write the drill, its outcome and its verdict; an existing file is replaced whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(to_json(result), ensure_ascii=False), encoding="utf-8")
-    fresh.replace(path)
+    json_file.write(to_json(result), path)
 
 
 def load(path: Path) -> DrillResult:
@@ -49,19 +42,7 @@ def load(path: Path) -> DrillResult:
     Raises:
         DrillFileError: it cannot be read or is not one.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DrillFileError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise DrillFileError(f"{path}: is not JSON: {error}") from None
-    try:
-        return from_json(document)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise DrillFileError("\n".join(f"{path}: {problem}" for problem in problems)) from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise DrillFileError(f"{path}: is not a drill of format {FORMAT!r}: {error!r}") from None
+    return json_file.read(path, f"drill of format {FORMAT!r}", from_json)
 
 
 def to_json(result: DrillResult) -> dict[str, Any]:

@@ -52,7 +52,11 @@ class Sampler:
                 due = max(due + self._every, self._clock())
                 await asyncio.sleep(due - self._clock())
         finally:
-            self._client.close()
+            self.close()
+
+    def close(self) -> None:
+        """Drop the connection; a later look opens a new one."""
+        self._client.close()
 
     async def look(self) -> None:
         """Take one sample."""

@@ -37,4 +37,5 @@ def stamps(lines: Iterable[str]) -> Iterator[LogStamp]:
             continue
         for words, mark in _MARKS.items():
             if words.search(match[2]):
-                yield LogStamp(datetime.fromisoformat(match[1]).timestamp(), mark)
+                text = match[2].rstrip() if mark is LogMark.POOL_TIMEOUT else ""
+                yield LogStamp(datetime.fromisoformat(match[1]).timestamp(), mark, text)

@@ -1,6 +1,6 @@
 """The drill's outcome as tables for a terminal; plain text where there is none."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from rich import box
@@ -8,11 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from stack.drills.expectation import Expectation
 from stack.drills.figures import Figures
 from stack.drills.instants import Instants
 from stack.drills.outcome import LeverStory, Outcome
 from stack.drills.result import DrillResult
-from stack.drills.verdict import Expectation, Verdict
+from stack.drills.verdict import Verdict
 from stack.load.outcome_kind import OutcomeKind
 
 NOTHING = "-"
@@ -25,7 +26,7 @@ def drill_tables(result: DrillResult, outcome: Outcome, verdict: Verdict) -> Gro
         steps(outcome.instants, result),
         figure_table(outcome, result),
         lever_table(outcome),
-        verdict_table(verdict),
+        expectation_table("expected", verdict.expectations),
         Text(_conclusion(verdict), style="bold green" if verdict.passed else "bold red"),
     ]
     return Group(*parts)
@@ -73,10 +74,10 @@ def lever_table(outcome: Outcome) -> Table:
     return table
 
 
-def verdict_table(verdict: Verdict) -> Table:
+def expectation_table(title: str, expectations: Iterable[Expectation]) -> Table:
     """Every expectation with what was found and what was wanted."""
-    table = Table("expected", "found", "wanted", "", box=box.SIMPLE_HEAD)
-    for expectation in verdict.expectations:
+    table = Table(title, "found", "wanted", "", box=box.SIMPLE_HEAD)
+    for expectation in expectations:
         mark = Text("ok", style="green") if expectation.passed else Text("FAILED", style="red")
         table.add_row(expectation.title, found_text(expectation), expectation.wanted, mark)
     return table

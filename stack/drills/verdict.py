@@ -3,34 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stack.drills.expectation import Expectation, at_most, between, under
 from stack.drills.observer import EventKind, ObservedEvent
 from stack.drills.outcome import Outcome
 from stack.drills.plan import Wanted
 from stack.drills.result import DrillResult
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """One thing that had to follow.
-
-    Attributes:
-        name: machine-readable, e.g. ``alert_within``.
-        title: for people.
-        found: the value, None where it never came to be.
-        limit: the bound it is compared with, None where the expectation is not about one number.
-        wanted: in words, with unit.
-        passed: whether it held.
-        why: what is missing, where ``found`` is None.
-    """
-
-    name: str
-    title: str
-    found: float | None
-    limit: float | None
-    unit: str
-    wanted: str
-    passed: bool
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +34,19 @@ def judge_drill(result: DrillResult, outcome: Outcome) -> Verdict:
     calibrated = _capacity(result, wanted)
     expectations = (
         calibrated,
-        _at_most("complete", "times the drill was stopped early", int(not result.complete), 0),
+        at_most("complete", "times the drill was stopped early", int(not result.complete), 0),
         *_reaction(outcome, wanted),
         _recovery(result, outcome, wanted),
         *_after(outcome, wanted),
-        _at_most("pool_timeouts", "pool timeouts", outcome.pool_timeouts, 0),
-        _at_most(
+        at_most("pool_timeouts", "pool timeouts", outcome.pool_timeouts, 0),
+        at_most(
             "cap_reversals",
             "reversals of the cap after recovery",
             outcome.cap_reversals,
             wanted.cap_reversals,
             missing="never recovered",
         ),
-        _under(
+        under(
             "release_pending",
             "most waiting for a connection during release",
             outcome.release_pending,
@@ -79,7 +56,7 @@ def judge_drill(result: DrillResult, outcome: Outcome) -> Verdict:
         *_incidents(result),
         _reopened(result, outcome.instants.release_began),
         _levers(outcome),
-        _at_most("dropped_arrivals", "arrivals the generator dropped", result.generator.dropped, 0),
+        at_most("dropped_arrivals", "arrivals the generator dropped", result.generator.dropped, 0),
     )
     return Verdict(expectations, comparable=calibrated.passed)
 
@@ -106,19 +83,19 @@ def _uncalibrated(result: DrillResult) -> str:
 
 def _reaction(outcome: Outcome, wanted: Wanted) -> Iterator[Expectation]:
     seen = outcome.instants
-    yield _at_most(
+    yield at_most(
         "alert_within",
         "from the wait that makes the rule true to the alert",
-        _between(seen.rule_true, seen.alert_firing),
+        between(seen.rule_true, seen.alert_firing),
         wanted.alert_within,
         unit="s",
         missing="no stamp in the service's log" if seen.rule_true is None else "no alert fired",
     )
-    yield _at_most(
+    yield at_most(
         "act_within",
         "from the alert to the lever set"
         + (f" ({seen.cut_source})" if seen.cut_source and seen.lever_set else ""),
-        _between(seen.alert_firing, seen.lever_set),
+        between(seen.alert_firing, seen.lever_set),
         wanted.act_within,
         unit="s",
         missing="no alert fired" if seen.alert_firing is None else "no lever was set",
@@ -127,7 +104,7 @@ def _reaction(outcome: Outcome, wanted: Wanted) -> Iterator[Expectation]:
 
 def _recovery(result: DrillResult, outcome: Outcome, wanted: Wanted) -> Expectation:
     seen = outcome.instants
-    took = _between(seen.first_cut, seen.recovered)
+    took = between(seen.first_cut, seen.recovered)
     during_surge = seen.recovered is not None and seen.recovered <= result.surge_until
     missing = "no lever was set" if seen.first_cut is None else "never recovered"
     return Expectation(
@@ -145,7 +122,7 @@ def _recovery(result: DrillResult, outcome: Outcome, wanted: Wanted) -> Expectat
 def _after(outcome: Outcome, wanted: Wanted) -> Iterator[Expectation]:
     after = outcome.after
     for name, value in (("p90", after.p90 if after else None), ("p95", after.p95 if after else None)):
-        yield _under(
+        yield under(
             f"after_{name}",
             f"{name} of dates asked for after recovery",
             value,
@@ -223,23 +200,3 @@ def _levers(outcome: Outcome) -> Expectation:
         passed=read and not away,
         why=", ".join(away) if read else "no lever could be read",
     )
-
-
-def _at_most(
-    name: str, title: str, found: float | None, limit: float, *, unit: str = "", missing: str = ""
-) -> Expectation:
-    passed = found is not None and found <= limit
-    wanted = f"at most {limit:g} {unit}".rstrip() if limit else "none"
-    return Expectation(name, title, found, limit, unit, wanted, passed, missing if found is None else "")
-
-
-def _under(
-    name: str, title: str, found: float | None, limit: float, *, unit: str = "", missing: str = ""
-) -> Expectation:
-    passed = found is not None and found < limit
-    wanted = f"under {limit:g} {unit}".rstrip()
-    return Expectation(name, title, found, limit, unit, wanted, passed, missing if found is None else "")
-
-
-def _between(earlier: float | None, later: float | None) -> float | None:
-    return None if earlier is None or later is None else later - earlier

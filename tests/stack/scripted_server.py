@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 
@@ -99,3 +100,25 @@ async def serving(script: Script) -> AsyncIterator[ScriptedServer]:
         yield server
     finally:
         listening.close()
+
+
+@contextlib.contextmanager
+def threaded(script: Script) -> Iterator[int]:
+    """The scripted server on a thread of its own; yields its port."""
+    loop, ports, done = asyncio.new_event_loop(), [0], asyncio.Event()
+    started = threading.Event()
+
+    async def run() -> None:
+        async with serving(script) as server:
+            ports[0] = server.port
+            started.set()
+            await done.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    assert started.wait(5)
+    try:
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(5)

@@ -1,10 +1,8 @@
-import asyncio
 import json
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +13,9 @@ from stack.config import StackConfig
 from stack.drills.observer import ObservedEvent, ObservedIncident, Observer
 from stack.drills.outcome import compute_outcome
 from stack.drills.plan import DrillPlan, Wanted
-from stack.drills.pool_exhaustion import DrillNotReadyError, run_drill
+from stack.drills.pool_exhaustion import run_drill
 from stack.drills.progress import DrillProgress, ProgressKind
+from stack.drills.readiness import DrillNotReadyError
 from stack.drills.result import DrillResult, Ending
 from stack.drills.target import StackUnderDrill, running_stack
 from stack.drills.verdict import judge_drill
@@ -24,7 +23,7 @@ from stack.load.http_client import Address
 from stack.load.virtual_user import Patience
 from stack.local.errors import StackError
 from stack.local.state import Capacity
-from tests.stack.scripted_server import Reply, Script, Seen, of_json, serving
+from tests.stack.scripted_server import Reply, Seen, of_json, threaded
 
 WALL = 1_795_000_000.0
 PLAN = DrillPlan(
@@ -129,28 +128,6 @@ class FakePlatform:
 
     def wall(self) -> float:
         return WALL + time.monotonic() - self.began
-
-
-@contextmanager
-def threaded(script: Script) -> Iterator[int]:
-    """The scripted server on a thread of its own; yields its port."""
-    loop, ports, done = asyncio.new_event_loop(), [0], asyncio.Event()
-    started = threading.Event()
-
-    async def run() -> None:
-        async with serving(script) as server:
-            ports[0] = server.port
-            started.set()
-            await done.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
-    thread.start()
-    assert started.wait(5)
-    try:
-        yield ports[0]
-    finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join(5)
 
 
 def drill(

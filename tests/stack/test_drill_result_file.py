@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from stack.drills.json_file import DrillFileError
 from stack.drills.outcome import compute_outcome
 from stack.drills.result import Failing
-from stack.drills.result_file import DrillFileError, load, save, to_json
+from stack.drills.result_file import load, save, to_json
 from tests.stack.drill_story import START, good_drill, with_pending
 
 ROOT = Path(__file__).parents[2]
