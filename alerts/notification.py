@@ -34,6 +34,17 @@ REFRESH_SECONDS = 30.0
 STEPS = frozenset({TimelineKind.LEVER_STEPPED, TimelineKind.LEVER_HELD, TimelineKind.RELEASING})
 """What a lever does in fast succession while it is being held and let go."""
 
+MINOR = STEPS | {
+    TimelineKind.ALERT_PENDING,
+    TimelineKind.ALERT_FIRING,
+    TimelineKind.ALERT_UNKNOWN,
+    TimelineKind.ALERT_KNOWN,
+    TimelineKind.ALERT_RESOLVED,
+    TimelineKind.ALERT_CLEARED,
+    TimelineKind.RUN_REFUSED,
+}
+"""What is only counted when very many rows are told together."""
+
 UNTOLD = frozenset({TimelineKind.ALERT_PENDING})
 """Kinds too small to tell anybody: pending alerts fire a moment later, or were nothing."""
 

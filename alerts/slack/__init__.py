@@ -1,0 +1,1 @@
+"""Slack: one message per incident, edited in place, with the timeline in its thread."""
