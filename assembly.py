@@ -1,6 +1,6 @@
 """Everything wired: ``build(settings, clock)`` gives a Showcall that can be started and stopped.
 
-Stop order: acting, evaluation, collector, web, stores. Nothing happens before ``start``.
+Stop order: acting, evaluation, collector, housekeeping, web, stores. Nothing happens before ``start``.
 """
 
 import io
@@ -18,10 +18,14 @@ import structlog
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
+import evidence_captures
 import own_metrics
+import upkeep
 from alerts.evaluator import Evaluator
+from alerts.evidence_taking import EvidenceTaking
 from alerts.topology import Topology
 from collector import sources
+from collector.log_lines import LogReaders
 from collector.round import Round
 from collector.scrape_loop import ScrapeLoop
 from configuration import Configuration
@@ -35,6 +39,7 @@ from runbooks.levers import factory
 from runbooks.run_loop import RunLoop
 from runbooks.trouble import IncidentsInDatabase
 from settings.schema import Settings
+from upkeep import Upkeep, Watched
 from web.parts import ConsoleParts, LoopHealth
 from web.server import PortInUseError, WebServer
 
@@ -45,6 +50,7 @@ ACTING_IDLE_SECONDS = 1.5
 ACTING_LIMIT_SECONDS = 10.0
 ERROR_SHOWN_SECONDS = 30.0
 STOP_SECONDS = 3.0
+EVIDENCE_STOP_SECONDS = 0.5
 DATABASE_FILE = "showcall.db"
 
 
@@ -157,12 +163,17 @@ class Showcall:
         self._acting = NewestFirstLoop[Evaluated](
             "acting", self._act, idle=ACTING_IDLE_SECONDS, on_idle=self._act_without_facts
         )
+        targets = sources.targets(settings.collector)
+        self.evidence = self._evidence(configuration, sources.log_readers(targets))
         self.collector = ScrapeLoop(
-            sources.targets(settings.collector),
+            targets,
             interval=settings.collector.interval,
             append=self.store.append,
             on_round=self._evaluation.hand_over,
             clock=clock,
+        )
+        self.upkeep = Upkeep(
+            settings, self.database, settings.data_dir / DATABASE_FILE, self._watched(), clock
         )
         self.web = WebServer(self._console_parts())
         self._stop_asked = threading.Event()
@@ -173,6 +184,7 @@ class Showcall:
         self._acting.start()
         self._evaluation.start()
         self.collector.start()
+        self.upkeep.start()
 
     def take_signals(self) -> None:
         """SIGTERM and SIGINT ask for a stop. To call before the start: whoever sees us ready may stop us."""
@@ -185,10 +197,12 @@ class Showcall:
         self.stop()
 
     def stop(self) -> None:
-        """Acting, evaluation, collector, web, stores. Held levers are left to their leases."""
+        """Acting, evaluation, collector, housekeeping, web, stores. Held levers are left to their leases."""
         self._acting.stop(STOP_SECONDS)
         self._evaluation.stop(STOP_SECONDS)
         self.collector.stop(STOP_SECONDS)
+        self.evidence.stop(EVIDENCE_STOP_SECONDS)
+        self.upkeep.stop(STOP_SECONDS)
         self.web.stop()
         self.database.close()
         self._lock.release()
@@ -198,7 +212,21 @@ class Showcall:
         evaluation = self.evaluator.evaluate(finished.at, down | frozenset(finished.late))
         if evaluation.problem is not None:
             raise NotStoredError(evaluation.problem)
+        self.evidence.follow(evaluation)
         self._acting.hand_over(Evaluated(finished.at, finished.lag))
+
+    def _evidence(self, configuration: Configuration, logs: LogReaders) -> EvidenceTaking:
+        captures = evidence_captures.captures(
+            configuration.settings,
+            configuration.rules,
+            asker=self.store,
+            database=self.database,
+            logs=logs,
+            clock=self._clock,
+        )
+        topology = Topology.of(configuration.settings)
+        choose = evidence_captures.chooser(configuration.rules, topology)
+        return EvidenceTaking(captures, choose, database=self.database, clock=self._clock)
 
     def _act(self, evaluated: Evaluated) -> None:
         self.run_loop.step(evaluated.at, max(evaluated.lag, self._clock() - evaluated.at))
@@ -206,6 +234,13 @@ class Showcall:
     def _act_without_facts(self) -> None:
         """Nothing was evaluated for a while: leases and people's requests still need their turn."""
         self.run_loop.step(self._clock(), ACTING_IDLE_SECONDS)
+
+    def _watched(self) -> Watched:
+        return Watched(
+            rules=lambda: self.evaluator.rules,
+            targets=self.collector.statuses,
+            series=lambda: self.store.series_count,
+        )
 
     def _console_parts(self) -> ConsoleParts:
         numbers = OwnNumbers(self._loop_reports, self.collector.statuses, lambda: self.store.series_count)
@@ -217,21 +252,24 @@ class Showcall:
             targets=self.collector.statuses,
             rules=lambda: self.evaluator.rules,
             loops=self.loop_health,
-            own_metrics=own_metrics.page(numbers),
+            jobs=self.upkeep.job_health,
+            storage=self.upkeep.storage_health,
+            own_metrics=own_metrics.page(numbers, self.upkeep.numbers),
         )
 
     def _loop_reports(self) -> tuple[LoopReport, ...]:
-        return (self._evaluation.report(), self._acting.report())
+        return (self._evaluation.report(), self._acting.report(), self.upkeep.report())
 
     def loop_health(self) -> tuple[LoopHealth, ...]:
         """Every loop, for the health checks."""
         collector = LoopHealth("collector", self.collector.alive(self._clock()))
-        evaluation, acting = self._loop_reports()
+        evaluation, acting, housekeeping = self._loop_reports()
         web = LoopHealth("web", self.web.alive())
         return (
             collector,
             judged(evaluation, EVALUATION_LIMIT_SECONDS + self.settings.collector.interval),
             judged(acting, ACTING_LIMIT_SECONDS),
+            judged(housekeeping, upkeep.LIMIT_SECONDS),
             web,
         )
 
@@ -242,7 +280,10 @@ def judged(report: LoopReport, limit: float) -> LoopHealth:
     starting = report.age is None and report.errors == 0
     failing = report.error_age is not None and report.error_age <= ERROR_SHOWN_SECONDS
     note = report.last_error if failing else ""
-    return LoopHealth(report.name, report.running and (fresh or starting), report.age, note)
+    return LoopHealth(
+        report.name, report.running and (fresh or starting), report.age, note,
+        report.turns, report.missed, report.errors, report.last_seconds,
+    )  # fmt: skip
 
 
 class StandardError(io.TextIOBase):

@@ -7,9 +7,12 @@ A commit that raises means *unknown*, not "not done": read back by key before tr
 
 import fcntl
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, create_engine, event, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
 
 metadata = MetaData(
     naming_convention={
@@ -67,6 +71,20 @@ class DataDirectoryLock:
         self._file.close()
 
 
+@dataclass(frozen=True, slots=True)
+class WriteTrouble:
+    """Why the last transaction could not be written, since when none could, and when it was (monotonic)."""
+
+    text: str
+    since: float
+    last: float
+
+    @property
+    def busy(self) -> bool:
+        """Somebody else was writing: that may be over the next time."""
+        return "locked" in self.text
+
+
 class Database:
     """The engine with one writer and many readers.
 
@@ -77,11 +95,17 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self._writer = threading.Lock()
+        self._trouble: WriteTrouble | None = None
+
+    @property
+    def trouble(self) -> WriteTrouble | None:
+        """What keeps transactions from being written now; None since one was."""
+        return self._trouble
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One atomic change. No network call and no PromQL inside."""
-        with self._writer, self.engine.connect() as connection:
+        with self._writer, self._watched(), self.engine.connect() as connection:
             _begin(connection, "IMMEDIATE")
             try:
                 yield connection
@@ -89,6 +113,17 @@ class Database:
                 connection.rollback()
                 raise
             connection.commit()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            now, before = time.monotonic(), self._trouble
+            text = (str(error.orig).splitlines() or [type(error).__name__])[0]
+            self._trouble = WriteTrouble(text, now if before is None else before.since, now)
+            raise
+        self._trouble = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -110,6 +145,22 @@ class Database:
         """Create the tables of every store imported so far, without migrations (for tests of one store)."""
         metadata.create_all(self.engine)
 
+    def give_back(self, pages: int) -> int:
+        """Give up to so many free pages back to the file system; bring the planner's statistics up to date.
+
+        Returns:
+            How many were given back; 0 when there were none, or the database does it by itself.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return 0
+        with self._writer, self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect says so
+            before = _free_pages(driver)
+            # A script, because execute() takes one step of the statement, which is one page.
+            driver.executescript(f"PRAGMA incremental_vacuum({int(pages)}); PRAGMA optimize")
+            return before - _free_pages(driver)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -129,10 +180,16 @@ def _engine(url: str) -> Engine:
     return engine
 
 
+def _free_pages(driver: sqlite3.Connection) -> int:
+    return int(driver.execute("PRAGMA freelist_count").fetchone()[0])
+
+
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     # The driver's own transaction handling starts BEGIN late and DEFERRED; BEGIN is ours.
     connection.isolation_level = None
     cursor = connection.cursor()
+    # Only a new file takes this in: free pages can be given back a few at a time.
+    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")

@@ -54,9 +54,10 @@ class OwnNumbers(Collector):
         yield from (turns, missed, errors, seconds, age)
 
 
-def page(numbers: OwnNumbers) -> Callable[[], bytes]:
+def page(*numbers: Collector) -> Callable[[], bytes]:
     """What renders /metrics."""
     registry = CollectorRegistry()
-    registry.register(numbers)
+    for each in numbers:
+        registry.register(each)
     ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)

@@ -82,6 +82,32 @@ def remove_all(tx: Connection, ended: Sequence[Alert]) -> None:
         tx.execute(statement, [{"key": alert.id} for alert in ended])
 
 
+def forget(tx: Connection, before: float, limit: int) -> int:
+    """Drop up to ``limit`` ended episodes without an incident, older than ``before``; returns how many."""
+    old = select(alerts.c.id).where(
+        alerts.c.state == AlertState.INACTIVE.value,
+        alerts.c.incident_id.is_(None),
+        alerts.c.resolved_at < before,
+    )
+    return tx.execute(alerts.delete().where(alerts.c.id.in_(old.limit(limit)))).rowcount
+
+
+def forget_incident(tx: Connection, incident_id: int, limit: int) -> int:
+    """Drop up to ``limit`` ended episodes of an incident; returns how many."""
+    old = select(alerts.c.id).where(
+        alerts.c.incident_id == incident_id, alerts.c.state == AlertState.INACTIVE.value
+    )
+    return tx.execute(alerts.delete().where(alerts.c.id.in_(old.limit(limit)))).rowcount
+
+
+def with_active(connection: Connection) -> frozenset[int]:
+    """Ids of incidents with an episode that is not over."""
+    query = select(alerts.c.incident_id).where(
+        alerts.c.state != AlertState.INACTIVE.value, alerts.c.incident_id.is_not(None)
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
 def _columns(alert: Alert) -> dict[str, object]:
     return {
         "rule": alert.rule,

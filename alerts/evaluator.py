@@ -5,7 +5,7 @@ in which nothing changes costs no transaction, and a process killed at any momen
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -22,13 +22,12 @@ from alerts.incident_work import IncidentOutcome, IncidentWork
 from alerts.rule import RuleSet
 from alerts.rule_outcome import RuleHealth, RuleMoment, RuleStatus
 from alerts.rule_round import RoundOutcome, RuleRound
-from alerts.timeline import NewTimelineRow, TimelineRow
+from alerts.timeline import NewTimelineRow, TimelineKind, TimelineRow
 from alerts.topology import Topology
 from database import Database
 from metrics.values import Asker, Labels
 
 _MISSED_ROUNDS = 5
-_ROWS_OF_AN_INCIDENT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Evaluator:
         self._database = database
         self._interval = interval
         self._round = RuleRound(rules, AlertSeries(append), interval, elapsed)
-        self._incidents = IncidentWork(topology, asker, held, self._rows_of, quiet=quiet)
+        self._incidents = IncidentWork(topology, asker, held, self._first_lever_set, quiet=quiet)
         self._memory: Remembered | None = None
         self._started: float | None = None
         self._unseen = frozenset[str]()
@@ -151,9 +150,9 @@ class Evaluator:
             stored = store(tx, changes, now)
         return after(before, changes, stored)
 
-    def _rows_of(self, incident_id: int) -> Sequence[TimelineRow]:
+    def _first_lever_set(self, incident_id: int) -> TimelineRow | None:
         with self._database.reading() as connection:
-            return timeline_store.since(connection, 0, incident_id, _ROWS_OF_AN_INCIDENT)
+            return timeline_store.first_of_kind(connection, incident_id, TimelineKind.LEVER_SET)
 
 
 def _all(ran: RoundOutcome) -> Iterator[Alert]:

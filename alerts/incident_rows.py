@@ -1,6 +1,6 @@
 """What the timeline says of incidents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from alerts.held_lease import HeldLease
@@ -109,8 +109,3 @@ def _resolved(incident: Incident, told: Told, at: float) -> tuple[str, Mapping[s
 
 def _peak(key: str, peak: Peak, now: Peak | None) -> str:
     return f"{key} peaked at {peak.text}" + ("" if now is None else f", now {now.text}")
-
-
-def first_lever_set(rows: Sequence[TimelineRow]) -> TimelineRow | None:
-    """The row of the first lever that was set, of an incident's rows in order."""
-    return next((row for row in rows if row.kind is TimelineKind.LEVER_SET), None)

@@ -54,6 +54,33 @@ def recent(connection: Connection, limit: int = 50) -> Sequence[Incident]:
     return [_incident(found) for found in connection.execute(query).mappings()]
 
 
+def between(connection: Connection, since: float, until: float) -> Sequence[Incident]:
+    """Incidents that were not over at some time in [since, until), oldest first."""
+    lasted = (incidents.c.resolved_at >= since) | incidents.c.resolved_at.is_(None)
+    query = select(incidents).where(incidents.c.opened_at < until, lasted).order_by(incidents.c.id)
+    return [_incident(found) for found in connection.execute(query).mappings()]
+
+
+def resolved_before(connection: Connection, before: float) -> Sequence[int]:
+    """Ids of incidents that were resolved before then, oldest first."""
+    query = select(incidents.c.id).where(
+        incidents.c.state == IncidentState.RESOLVED.value, incidents.c.resolved_at < before
+    )
+    return list(connection.execute(query.order_by(incidents.c.id)).scalars())
+
+
+def forget(tx: Connection, incident_id: int, before: float) -> bool:
+    """Drop an incident that was resolved before then; what belongs to it goes first. False: it stays."""
+    result = tx.execute(
+        incidents.delete().where(
+            incidents.c.id == incident_id,
+            incidents.c.state == IncidentState.RESOLVED.value,
+            incidents.c.resolved_at < before,
+        )
+    )
+    return result.rowcount == 1
+
+
 def add(tx: Connection, incident: Incident) -> int:
     """Store a new incident and return its id; its own ``id`` is ignored."""
     result = tx.execute(incidents.insert().values(**_columns(incident)).returning(incidents.c.id))

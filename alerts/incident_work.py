@@ -9,7 +9,7 @@ from alerts.alert_state import Alert, AlertState
 from alerts.grouping import Facts, Grouped, Placement, group
 from alerts.held_lease import HeldLease, HeldLeases
 from alerts.incident import Incident, IncidentReason, IncidentStep
-from alerts.incident_rows import Told, first_lever_set, opened_row, step_row
+from alerts.incident_rows import Told, opened_row, step_row
 from alerts.timeline import NewTimelineRow, TimelineRow
 from alerts.topology import Topology
 from alerts.why_facts import ask_effects, ask_saturated, ask_why, higher
@@ -37,7 +37,7 @@ class IncidentWork:
 
     Args:
         quiet: seconds without alert and lease before an incident is resolved.
-        rows_of: an incident's timeline rows, oldest first.
+        first_lever_set: an incident's timeline row of the first lever that was set, None without one.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class IncidentWork:
         topology: Topology,
         asker: Asker,
         held: HeldLeases,
-        rows_of: Callable[[int], Sequence[TimelineRow]],
+        first_lever_set: Callable[[int], TimelineRow | None],
         *,
         quiet: float,
     ) -> None:
         self._topology = topology
         self._asker = asker
         self._held = held
-        self._rows_of = rows_of
+        self._first_lever_set = first_lever_set
         self._quiet = quiet
 
     def work(self, alerts: Sequence[Alert], incidents: Mapping[int, Incident], at: float) -> IncidentOutcome:
@@ -104,7 +104,7 @@ class IncidentWork:
 
     def _row(self, step: IncidentStep, told: Told, at: float) -> NewTimelineRow | None:
         if step.reason is IncidentReason.QUIET:
-            told = replace(told, fixed_by=first_lever_set(self._rows_of(step.after.id)))
+            told = replace(told, fixed_by=self._first_lever_set(step.after.id))
         return step_row(step, told, at)
 
 

@@ -1,4 +1,4 @@
-"""The timeline's rows in SQL. Append-only: no row is ever changed or deleted here."""
+"""The timeline's rows in SQL. Append-only: no row is ever changed, and only retention takes old ones away."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ timeline = Table(
     "timeline",
     database.metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("at", Float, nullable=False),
+    Column("at", Float, nullable=False, index=True),
     Column("incident_id", Integer, index=True),
     Column("kind", String(40), nullable=False),
     Column("reason", String(80), nullable=False),
@@ -42,13 +42,38 @@ def since(
     query = select(timeline).where(timeline.c.id > after_id).order_by(timeline.c.id).limit(limit)
     if incident_id is not None:
         query = query.where(timeline.c.incident_id == incident_id)
-    return [_row(found) for found in connection.execute(query).mappings()]
+    return [row_of(found) for found in connection.execute(query).mappings()]
 
 
 def latest(connection: Connection, limit: int = 50) -> Sequence[TimelineRow]:
     """The newest rows, newest first."""
     query = select(timeline).order_by(timeline.c.id.desc()).limit(limit)
-    return [_row(found) for found in connection.execute(query).mappings()]
+    return [row_of(found) for found in connection.execute(query).mappings()]
+
+
+def first_of_kind(connection: Connection, incident_id: int, kind: TimelineKind) -> TimelineRow | None:
+    """The first row of a kind in an incident, or None."""
+    query = (
+        select(timeline)
+        .where(timeline.c.incident_id == incident_id, timeline.c.kind == kind.value)
+        .order_by(timeline.c.id)
+        .limit(1)
+    )
+    found = connection.execute(query).mappings().first()
+    return None if found is None else row_of(found)
+
+
+def forget(tx: Connection, before: float, limit: int) -> int:
+    """Drop up to ``limit`` rows without an incident that are older than ``before``; returns how many."""
+    old = select(timeline.c.id).where(timeline.c.at < before, timeline.c.incident_id.is_(None)).limit(limit)
+    return tx.execute(timeline.delete().where(timeline.c.id.in_(old))).rowcount
+
+
+def forget_incident(tx: Connection, incident_id: int, limit: int) -> int:
+    """Drop up to ``limit`` rows of an incident, oldest first; returns how many."""
+    rows = select(timeline.c.id).where(timeline.c.incident_id == incident_id)
+    found = rows.order_by(timeline.c.id).limit(limit)
+    return tx.execute(timeline.delete().where(timeline.c.id.in_(found))).rowcount
 
 
 def _columns(row: NewTimelineRow) -> dict[str, object]:
@@ -64,7 +89,8 @@ def _columns(row: NewTimelineRow) -> dict[str, object]:
     }
 
 
-def _row(found: RowMapping) -> TimelineRow:
+def row_of(found: RowMapping) -> TimelineRow:
+    """A row as a value."""
     return TimelineRow(
         id=found["id"],
         at=found["at"],

@@ -66,6 +66,15 @@ def changed(tx: Connection, known: KnownDecision) -> bool:
     return True
 
 
+def forget_incident(tx: Connection, incident_id: int, limit: int) -> int:
+    """Drop up to ``limit`` decisions of an incident; returns how many."""
+    found = select(decisions.c.runbook).where(decisions.c.incident_id == incident_id).limit(limit)
+    result = tx.execute(
+        decisions.delete().where(decisions.c.incident_id == incident_id, decisions.c.runbook.in_(found))
+    )
+    return result.rowcount
+
+
 def _same(one: Decision, other: Decision) -> bool:
     return (one.verdict, one.reason) == (other.verdict, other.reason)
 

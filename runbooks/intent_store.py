@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 import database
+from runbooks import run_store
 from runbooks.intent import Intent, IntentState, Purpose
 
 intents = Table(
@@ -79,6 +80,28 @@ def of_run(connection: Connection, run_key: str) -> Sequence[Intent]:
     """Every write of a run, oldest first."""
     query = select(intents).where(intents.c.run_key == run_key).order_by(intents.c.id)
     return [_intent(found) for found in connection.execute(query).mappings()]
+
+
+def forget_renewals(tx: Connection, before: float, limit: int) -> int:
+    """Drop up to ``limit`` settled renewals of runs that ended before then; returns how many.
+
+    A lease that is held for an hour is renewed 360 times; what people read of it is on the timeline.
+    """
+    over = select(run_store.runs.c.key).where(run_store.ended_before(before))
+    old = select(intents.c.id).where(
+        intents.c.purpose == Purpose.RENEW.value,
+        intents.c.state != IntentState.OPEN.value,
+        intents.c.created_at < before,
+        intents.c.run_key.in_(over),
+    )
+    return tx.execute(intents.delete().where(intents.c.id.in_(old.limit(limit)))).rowcount
+
+
+def forget_incident(tx: Connection, incident_id: int, limit: int) -> int:
+    """Drop up to ``limit`` writes of an incident's runs; returns how many."""
+    of_incident = select(run_store.runs.c.key).where(run_store.runs.c.incident_id == incident_id)
+    found = select(intents.c.id).where(intents.c.run_key.in_(of_incident)).limit(limit)
+    return tx.execute(intents.delete().where(intents.c.id.in_(found))).rowcount
 
 
 def _row(intent: Intent) -> Update:

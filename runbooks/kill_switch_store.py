@@ -1,6 +1,6 @@
 """The kill switch in SQL: every turn of it is a row, the newest is how it stands."""
 
-from sqlalchemy import Boolean, Column, Connection, Float, Integer, String, Table, Text, select
+from sqlalchemy import Boolean, Column, Connection, Float, Integer, String, Table, Text, func, select
 
 import database
 from runbooks.kill_switch import KillSwitch
@@ -30,3 +30,10 @@ def turn(tx: Connection, switch: KillSwitch) -> None:
     tx.execute(
         kill_switch.insert().values(at=switch.at, engaged=switch.engaged, who=switch.who, why=switch.why)
     )
+
+
+def forget(tx: Connection, before: float, limit: int) -> int:
+    """Drop up to ``limit`` turns older than ``before``, never the newest; returns how many."""
+    newest = select(func.max(kill_switch.c.id)).scalar_subquery()
+    old = select(kill_switch.c.id).where(kill_switch.c.at < before, kill_switch.c.id < newest).limit(limit)
+    return tx.execute(kill_switch.delete().where(kill_switch.c.id.in_(old))).rowcount

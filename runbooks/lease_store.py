@@ -36,6 +36,12 @@ def held(connection: Connection) -> Sequence[Lease]:
     return [_lease(found) for found in connection.execute(query).mappings()]
 
 
+def of_incidents(connection: Connection) -> frozenset[int]:
+    """Ids of incidents for which a lease is held."""
+    query = select(leases.c.incident_id).where(leases.c.incident_id.is_not(None))
+    return frozenset(connection.execute(query).scalars())
+
+
 def of_run(connection: Connection, run_key: str) -> Lease | None:
     """The lease that a run holds, or None."""
     query = select(leases).where(leases.c.run_key == run_key)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Column, Connection, Float, Integer, RowMapping, String, Table, Text, select
 
 import database
+from runbooks import run_store
 from runbooks.request import NewRequest, Request, RequestKind, RequestOutcome
 
 requests = Table(
@@ -63,6 +64,17 @@ def answer(tx: Connection, request_id: int, outcome: RequestOutcome, text: str, 
         .values(outcome=outcome.value, outcome_text=text, answered_at=now)
     )
     return result.rowcount == 1
+
+
+def forget(tx: Connection, before: float, limit: int) -> int:
+    """Drop up to ``limit`` answered requests older than ``before`` whose run is gone; returns how many."""
+    of_stored_run = requests.c.run_key.in_(select(run_store.runs.c.key))
+    old = select(requests.c.id).where(
+        requests.c.at < before,
+        requests.c.outcome != RequestOutcome.OPEN.value,
+        requests.c.run_key.is_(None) | ~of_stored_run,
+    )
+    return tx.execute(requests.delete().where(requests.c.id.in_(old.limit(limit)))).rowcount
 
 
 def _request(found: RowMapping) -> Request:

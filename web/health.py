@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import incident_store
 from web import wording
-from web.parts import ConsoleParts, LoopHealth, parts
+from web.parts import ConsoleParts, JobHealth, LoopHealth, parts
 from web.security import public
 
 blueprint = Blueprint("health", __name__)
@@ -70,13 +70,36 @@ def overall(checks: Sequence[Check]) -> str:
 
 
 def all_checks(part: ConsoleParts) -> list[Check]:
-    """Database, loops, rules and targets."""
+    """Database, room on the disk, loops, rules, jobs and targets."""
     loops = [loop_check(loop) for loop in part.loops()]
     targets = [
         Check(f"target:{report.target}", "pass" if report.up else "warn", "up" if report.up else "down")
         for report in part.targets()
     ]
-    return [database_check(part), *loops, rules_check(part), *targets]
+    return [
+        database_check(part), *storage_checks(part), *loops, rules_check(part), *map(job_check, part.jobs()),
+        *targets,
+    ]  # fmt: skip
+
+
+def storage_checks(part: ConsoleParts) -> list[Check]:
+    """Whether what is decided can be written down, and how much room is left."""
+    storage = part.storage()
+    if storage is None:
+        return []
+    room = f"{storage.disk_free_bytes / 1e9:.1f} GB free"
+    status = "fail" if storage.write_error else "warn" if storage.troubles else "pass"
+    return [Check("storage", status, "; ".join(storage.troubles) or room)]
+
+
+def job_check(job: JobHealth) -> Check:
+    """A job that failed, or that should have run long ago, warns."""
+    if job.complaint:
+        return Check(f"job:{job.name}", "warn", job.complaint)
+    if job.postponed_since is not None:
+        return Check(f"job:{job.name}", "pass", "waits until no lever is held")
+    last = "never" if job.succeeded_at is None else wording.iso(job.succeeded_at)
+    return Check(f"job:{job.name}", "pass", f"last done {last}, next {wording.iso(job.due_at)}")
 
 
 def loop_check(loop: LoopHealth) -> Check:

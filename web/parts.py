@@ -14,17 +14,68 @@ from settings.schema import Settings
 
 @dataclass(frozen=True, slots=True)
 class LoopHealth:
-    """One loop: ``age`` is seconds since its last good turn where known, ``note`` its error if it is new."""
+    """One loop: ``age`` is seconds since its last good turn where known, ``note`` its error if it is new.
+
+    ``turns`` and ``missed`` count since the start, None for a loop that does not count; ``seconds`` is the
+    length of its last turn.
+    """
 
     name: str
     alive: bool
     age: float | None = None
     note: str = ""
+    turns: int | None = None
+    missed: int | None = None
+    errors: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobHealth:
+    """One housekeeping job; times are Unix seconds, ``seconds`` the length of its last run.
+
+    Attributes:
+        outcome: of the last run: never, running, done, failed, stopped, died.
+        text: what it did, or why it could not.
+        due_at: when it runs next; ``postponed_since``: since when it waits for levers to be let go.
+        complaint: what a person should look at, empty when nothing is wrong.
+    """
+
+    name: str
+    title: str
+    outcome: str
+    text: str
+    started_at: float | None
+    succeeded_at: float | None
+    seconds: float | None
+    due_at: float
+    postponed_since: float | None
+    runs: int
+    failures: int
+    complaint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageHealth:
+    """Room in memory and on the disk.
+
+    ``write_error``: why the database takes no writes, empty while it does; ``troubles``: what a person must
+    be told, a line each.
+    """
+
+    series: int
+    resident_bytes: int
+    database_bytes: int
+    disk_free_bytes: int
+    disk_low_bytes: int
+    folder: str
+    write_error: str = ""
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleParts:
-    """Everything that pages read. ``clock`` gives Unix seconds."""
+    """Everything that pages read. ``clock`` gives Unix seconds; ``jobs`` and ``storage`` ask no database."""
 
     settings: Settings
     database: Database
@@ -34,6 +85,8 @@ class ConsoleParts:
     rules: Callable[[], Sequence[RuleStatus]]
     loops: Callable[[], Sequence[LoopHealth]]
     own_metrics: Callable[[], bytes]
+    jobs: Callable[[], Sequence[JobHealth]] = tuple
+    storage: Callable[[], StorageHealth | None] = lambda: None
 
 
 def parts() -> ConsoleParts:

@@ -115,6 +115,14 @@ def drop_expired(tx: Connection, seen_before: float, created_before: float) -> N
     tx.execute(delete(sessions).where(old))
 
 
+def forget(tx: Connection, before: float, limit: int) -> int:
+    """Drop up to ``limit`` sessions last seen before then, and codes expired before; returns how many."""
+    old = select(sessions.c.id_hash).where(sessions.c.seen_at < before).limit(limit)
+    gone = tx.execute(delete(sessions).where(sessions.c.id_hash.in_(old))).rowcount
+    dead = select(sign_in_codes.c.code_hash).where(sign_in_codes.c.expires_at < before).limit(limit)
+    return gone + tx.execute(delete(sign_in_codes).where(sign_in_codes.c.code_hash.in_(dead))).rowcount
+
+
 def find_session(connection: Connection, session_id: str) -> Session | None:
     """The session of a cookie, whatever its age."""
     found = (

@@ -15,8 +15,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demonstration": {*ROOMS, "demonstration_view"},
     "demonstration_view": {"alerts", "database", "stack"},
     "configuration": {"alerts", "runbooks", "settings"},
-    "assembly": {*ROOMS, "configuration", "evidence_captures", "own_loops", "own_metrics"},
+    "assembly": {*ROOMS, "configuration", "evidence_captures", "own_loops", "own_metrics", "upkeep"},
     "evidence_captures": {"alerts", "collector", "database", "metrics", "runbooks", "settings"},
+    "upkeep": {"alerts", "collector", "database", "housekeeping", "own_loops", "runbooks", "settings", "web"},
+    "housekeeping": {"alerts", "runbooks", "reports", "database", "settings", "own_loops"},
     "own_metrics": {"collector", "own_loops"},
     "own_loops": set(),
     "web": {"reports", "runbooks", "alerts", "metrics", "collector", "database", "settings"},
@@ -60,6 +62,9 @@ PURE = (
     "runbooks/runbook_look.py",
     "runbooks/why_not.py",
     "metrics/promql/*.py",
+    "housekeeping/decision.py",
+    "housekeeping/schedule.py",
+    "reports/digest.py",
 )
 
 IMPURE_MODULES = {

@@ -1,0 +1,1 @@
+"""Documents whose numbers are stored queries."""
