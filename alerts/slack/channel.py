@@ -1,5 +1,6 @@
 """The channel ``slack`` of the outbox: posts, edits and finds its messages again."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,6 +97,7 @@ class SlackChannel:
             base_url=self.api_url,
             timeout=max(1, round(self.timeout)),
             retry_handlers=[],
+            logger=_silent(),
         )
 
     def _found_again(self, client: WebClient, notice: Notice) -> Attempt | None:
@@ -200,6 +202,13 @@ class SlackChannel:
         if about not in self._warned:
             self._warned.add(about)
             structlog.get_logger().warning(text, channel=self.name)
+
+
+def _silent() -> logging.Logger:
+    """What goes wrong is told by us, once; slack-sdk would write every foreign answer into the log."""
+    logger = logging.getLogger("showcall.slack_sdk")
+    logger.setLevel(logging.CRITICAL)
+    return logger
 
 
 def _installation(notice: Notice) -> str:

@@ -152,7 +152,7 @@ class FakeSlack:
         return {"ok": True, "message_ts": "1"}
 
     def _history(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return self._page([each for each in self.roots()][::-1], asked)
+        return self._page(self.roots()[::-1], asked)
 
     def _replies(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         return self._page([each for each in self.messages if asked["ts"] in {each.ts, each.thread_ts}], asked)

@@ -13,7 +13,7 @@ from alerts.outbox_worker import OutboxWorker
 from alerts.running_action import RunningAction
 from alerts.slack import credentials
 from alerts.slack.channel import SlackChannel
-from alerts.timeline import NewTimelineRow, TimelineKind
+from alerts.timeline import JsonValue, NewTimelineRow, TimelineKind
 from database import Database
 from tests.outbox.fake_slack import CHANNEL, FakeSlack
 
@@ -92,7 +92,7 @@ class Rig:
             incident = incident_store.get(tx, number)
             assert incident is not None
             incident_store.change(tx, replace(incident, state=IncidentState.RESOLVED, resolved_at=self.now))
-            details = {
+            details: dict[str, JsonValue] = {
                 "duration": self.now - incident.opened_at,
                 "now": {"pool.waiting": {"text": "0 requests"}},
                 "fixed_by": {"actor": "showcall", "run_key": "r1", "text": "active_users_cap set to 8 users"},
@@ -104,7 +104,9 @@ class Rig:
 
     def restarted(self, at_moment: Callable[[Moment], None] = lambda _: None) -> None:
         """A new worker on the same database, as after a restart."""
-        self.worker = worker(self.database, self.slack, self.token_file, self.clock, self.actions, at_moment)
+        self.worker = worker(
+            self.database, self.slack, self.token_file, self.clock, self.actions, at_moment=at_moment
+        )
 
     def told(self) -> str:
         """Everything that stands in Slack."""
@@ -124,6 +126,7 @@ def worker(
     token_file: Path,
     clock: list[float],
     actions: list[RunningAction],
+    *,
     at_moment: Callable[[Moment], None] = lambda _: None,
 ) -> OutboxWorker:
     """A registered worker."""

@@ -1,9 +1,11 @@
 """What people see in Slack: one message per incident, edited in place, its timeline in the thread."""
 
-import pytest
+import contextlib
+from dataclasses import replace
 
-from alerts import incident_store
+from alerts import incident_store, outbox_channel_store
 from alerts.timeline import TimelineKind
+from tests.outbox.fake_slack import Step
 from tests.outbox.outbox_rig import CONSOLE, Rig, an_action
 
 
@@ -51,11 +53,7 @@ def test_small_changes_are_drawn_together_in_one_edit_every_few_seconds(rig: Rig
     number = rig.open()
     rig.settle()
     for value in range(20):
-        rig.actions[:] = [an_action(number, rig.now + 60)]
-        rig.actions[0] = rig.actions[0].__class__(
-            *[getattr(rig.actions[0], name) for name in ("lever", "title", "runbook", "incident_id")],
-            f"{value} users", "1,000 users", rig.now, rig.now + 60, "",
-        )  # fmt: skip
+        rig.actions[:] = [replace(an_action(number, rig.now + 60), value=f"{value} users")]
         rig.tell(number, f"step {value}", TimelineKind.LEVER_STEPPED)
         rig.turn_for(0.5)
     [root] = rig.slack.roots()
@@ -105,8 +103,6 @@ def test_a_channel_that_is_switched_on_later_tells_no_old_stories(rig: Rig) -> N
 
 
 def test_a_sent_firing_owes_a_sent_resolved_even_when_the_channel_was_off_meanwhile(rig: Rig) -> None:
-    from alerts import outbox_channel_store
-
     number = rig.open()
     rig.settle()
     with rig.database.transaction() as tx:
@@ -123,7 +119,7 @@ def test_a_sent_firing_owes_a_sent_resolved_even_when_the_channel_was_off_meanwh
 def test_nothing_is_told_of_a_row_that_was_rolled_back(rig: Rig) -> None:
     number = rig.open()
     rig.settle()
-    with pytest.raises(RuntimeError), rig.database.transaction() as tx:
+    with contextlib.suppress(RuntimeError), rig.database.transaction() as tx:
         incident_store.add_note(tx, number, "kim", "never happened", rig.now)
         raise RuntimeError
     rig.turn_for(5)
@@ -152,16 +148,10 @@ def test_a_message_that_a_person_deleted_is_made_anew(rig: Rig) -> None:
 def test_where_messages_cannot_be_edited_any_more_the_thread_goes_on(rig: Rig) -> None:
     number = rig.open()
     rig.settle()
-    rig.slack.script.append(_closed())
+    rig.slack.script.append(Step(error="edit_window_closed", only="chat.update"))
     rig.pass_time(5)
     rig.resolve(number)
     rig.settle()
     [root] = rig.slack.roots()
     assert root.edits == 0
     assert "Resolved" in "".join(reply.shown for reply in rig.slack.thread(root))
-
-
-def _closed() -> object:
-    from tests.outbox.fake_slack import Step
-
-    return Step(error="edit_window_closed", only="chat.update")
