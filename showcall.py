@@ -1,8 +1,10 @@
 """The command line of Showcall."""
 
 import json
+import os
 import sys
 import time
+from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,6 +18,10 @@ import assembly
 import configuration
 import demonstration
 from assembly import StartError
+from dashboards import plan, push
+from dashboards.access import access
+from dashboards.grafana import GrafanaHttp
+from dashboards.trouble import GrafanaError
 from settings import ConfigError
 from settings.schema import Settings
 from stack import local
@@ -35,6 +41,8 @@ app = typer.Typer(
 )
 stack_app = typer.Typer(no_args_is_help=True, help="The concert stack as local processes.")
 app.add_typer(stack_app, name="stack")
+dashboards_app = typer.Typer(no_args_is_help=True, help="Our dashboard in Grafana.")
+app.add_typer(dashboards_app, name="dashboards")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration.")]
 DataDirOption = Annotated[
@@ -234,6 +242,40 @@ def stack_down(
 ) -> None:
     """Stop the stack."""
     local.down(load(config).settings.stack.run_dir, tell, purge=purge)
+
+
+@dashboards_app.command("push")
+def dashboards_push(
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Change nothing: exit code 0 all as wanted, 1 something differs.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Put folder, data source and dashboard into Grafana, after showing what differs there."""
+    settings = load(config).settings
+    try:
+        with GrafanaHttp(access(settings.grafana, os.environ)) as grafana:
+            wanted = push.wanted(settings)
+            steps = plan.plan(wanted, push.found(wanted, grafana))
+            show([line for step in steps for line in push.lines(step, done=False)])
+            if check_only:
+                sys.exit(EXIT_PROBLEM if plan.differs(steps) else 0)
+            for step in push.carry_out(steps, grafana):
+                show(push.lines(step, done=True))
+    except GrafanaError as error:
+        fail(str(error), EXIT_USAGE)
+
+
+@dashboards_app.command("show")
+def dashboards_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Print the dashboard's JSON, for a Grafana that reads its dashboards from files."""
+    show([json.dumps(push.dashboard(load(config).settings), indent=2, ensure_ascii=False)])
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def stack_config(settings: Settings) -> StackConfig:

@@ -1,6 +1,6 @@
 """A recording of everything that was collected during a demo, in one small file.
 
-One block per origin: its times, its label sets, and its values as rows by series, with a mask of what was there.
+One block per origin: its times, its label sets, its values as rows by series, and a mask of what was there.
 The file is numpy's archive of plain arrays; ``benchmarks/record_demo.py`` writes it, tests read it.
 """
 

@@ -8,10 +8,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-ROOMS = {"web", "reports", "runbooks", "alerts", "metrics", "collector", "database", "settings", "stack"}
+ROOMS = {
+    "web", "reports", "runbooks", "alerts", "metrics", "collector", "dashboards", "database", "settings",
+    "stack",
+}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "showcall": {"assembly", "configuration", "demonstration", "settings", "stack", "web"},
+    "showcall": {"assembly", "configuration", "dashboards", "demonstration", "settings", "stack", "web"},
     "demonstration": {*ROOMS, "demonstration_view"},
     "demonstration_view": {"alerts", "database", "stack"},
     "configuration": {"alerts", "runbooks", "settings"},
@@ -26,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runbooks": {"alerts", "metrics", "database", "settings"},
     "alerts": {"metrics", "database", "settings"},
     "collector": {"metrics", "settings"},
+    "dashboards": {"alerts", "database", "settings"},
     "metrics": set(),
     "database": set(),
     "settings": set(),
@@ -62,6 +66,10 @@ PURE = (
     "runbooks/runbook_look.py",
     "runbooks/why_not.py",
     "metrics/promql/*.py",
+    "dashboards/difference.py",
+    "dashboards/grafana_json.py",
+    "dashboards/overview.py",
+    "dashboards/plan.py",
     "housekeeping/decision.py",
     "housekeeping/schedule.py",
     "reports/digest.py",

@@ -1,0 +1,1 @@
+"""Grafana dashboards as code, how they get there, and the annotations that tell of incidents and actions."""
