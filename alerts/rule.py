@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from alerts.alert_state import Timing
+from alerts.evidence_choice import Choice
 from alerts.template import Template
 
 
@@ -20,6 +21,7 @@ class AlertingRule:
         clear_if: PromQL; once firing, the alert clears only when this returns a sample that agrees with it.
         clear_selectors: the selectors in ``clear_if``, to tell "not clear yet" from "its series are gone".
         component: the component's name or a template of it; None to go by the target of the series.
+        evidence: what an incident with it keeps; None for everything that touches the failure path.
         may_be_unknown: False for rules on ``up`` and ``absent()``, which speak of targets that are down.
         window: seconds into the past that the expressions look; until so much has been collected after a
             start, an alert that was there before is not judged by what is missing.
@@ -36,6 +38,7 @@ class AlertingRule:
     clear_if: str | None
     clear_selectors: tuple[str, ...]
     component: Template | None
+    evidence: Choice | None
     may_be_unknown: bool
     window: float
     file: str

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alerts.alert_state import Timing
+from alerts.evidence_choice import Choice, read_choice
 from alerts.rule import AlertingRule, RecordingRule, Rule
 from alerts.rule_format import FileRule
 from alerts.rule_promql import may_be_unknown, read_expr, seconds_back, selectors
@@ -17,7 +18,8 @@ from settings import Problem, YamlNode
 from settings.problems import KeyPath, dotted
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
-_PROMQL_ANNOTATIONS = frozenset({"clear_if"})
+_NO_TEMPLATES = frozenset({"clear_if", "evidence"})
+"""Annotations that are PromQL and not for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _alerting(
         clear_if=clear_if,
         clear_selectors=() if clear is None or clear_if is None else selectors(clear, clear_if),
         component=component,
+        evidence=_evidence(rule.annotations.get("evidence"), place.below("annotations", "evidence")),
         may_be_unknown=expr is None or may_be_unknown(expr),
         window=max((seconds_back(found) for found in (expr, clear) if found is not None), default=0.0),
         file=place.file,
@@ -126,6 +129,16 @@ def _promql(text: str, place: Place) -> Expr | None:
         return None
 
 
+def _evidence(text: str | None, place: Place) -> Choice | None:
+    if text is None:
+        return None
+    choice, wrong = read_choice(text)
+    for each in wrong:
+        # A text of several lines is a block that begins on the line below its key.
+        place.wrong(each.message, further=each.line + 1 if "\n" in text else 0)
+    return choice
+
+
 def _check_label_names(rule: FileRule, place: Place) -> None:
     for name in rule.labels:
         if not name or name == "__name__":
@@ -135,7 +148,7 @@ def _check_label_names(rule: FileRule, place: Place) -> None:
 def _templates(texts: Mapping[str, str], place: Place) -> dict[str, Template]:
     read = {}
     for name, text in texts.items():
-        if name in _PROMQL_ANNOTATIONS and place.path[-1] == "annotations":
+        if name in _NO_TEMPLATES and place.path[-1] == "annotations":
             continue
         try:
             read[name] = template(text)

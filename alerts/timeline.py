@@ -25,6 +25,7 @@ class TimelineKind(StrEnum):
     INCIDENT_REOPENED = "incident_reopened"
     INCIDENT_RESOLVED = "incident_resolved"
     INCIDENT_CAUSE = "incident_cause"
+    EVIDENCE = "evidence"
     ACKNOWLEDGED = "acknowledged"
     NOTE = "note"
     RUN_PLANNED = "run_planned"

@@ -91,25 +91,28 @@ class PostgresqlSource:
         if self._link is not None and not self._link.is_usable():
             self.close()
         if self._link is None:
-            self._link = self._connect(deadline)
+            self._link = connect(self._settings, self._resolver, deadline)
             self._link.ask(PREPARE_QUICK, deadline)
         return self._link
 
-    def _connect(self, deadline: Deadline) -> PostgresqlLink:
-        settings = self._settings
-        found = self._resolver.resolve(settings.host, settings.port, deadline)
-        conninfo = {
-            "host": ",".join(settings.host for _ in found),
-            "hostaddr": ",".join(address for _, (address, _) in found),
-            "port": str(settings.port),
-            "dbname": settings.database,
-            "application_name": "showcall",
-            "gssencmode": "disable",
-        }
-        password = read_secret(settings.password_file)
-        conninfo |= {"user": settings.user} if settings.user else {}
-        conninfo |= {"password": password} if password else {}
-        return PostgresqlLink(conninfo, f"{settings.host}:{settings.port}", deadline)
+
+def connect(
+    settings: PostgresqlSettings, resolver: Resolver, deadline: Deadline, application: str = "showcall"
+) -> PostgresqlLink:
+    """A connection under the name ``application``. Raises ScrapeError, OSError."""
+    found = resolver.resolve(settings.host, settings.port, deadline)
+    conninfo = {
+        "host": ",".join(settings.host for _ in found),
+        "hostaddr": ",".join(address for _, (address, _) in found),
+        "port": str(settings.port),
+        "dbname": settings.database,
+        "application_name": application,
+        "gssencmode": "disable",
+    }
+    password = read_secret(settings.password_file)
+    conninfo |= {"user": settings.user} if settings.user else {}
+    conninfo |= {"password": password} if password else {}
+    return PostgresqlLink(conninfo, f"{settings.host}:{settings.port}", deadline)
 
 
 def question_samples(questions: Sequence[Question], answers: Sequence[Answer]) -> Iterator[Measured]:

@@ -73,6 +73,11 @@ class PostgresqlLink:
             elif result.status != pq.ExecStatus.COMMAND_OK:
                 raise self._query_failed(result)
 
+    @property
+    def server_version(self) -> int:
+        """As PostgreSQL counts: 180001 is 18.1."""
+        return self._connection.server_version
+
     def close(self) -> None:
         """Hang up."""
         self._connection.finish()

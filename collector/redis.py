@@ -83,22 +83,33 @@ class RedisSource:
             return self._open(deadline).command(deadline, "INFO", "all")
 
     def _open(self, deadline: Deadline) -> RespConnection:
-        place = (self._settings.host, self._settings.port)
-        sock = connect(self._resolver.resolve(*place, deadline), deadline)
-        connection = self._connection = RespConnection(sock, INFO_LIMIT_BYTES)
-        password = read_secret(self._settings.password_file)
+        self._connection = open_connection(self._settings, self._resolver, deadline, INFO_LIMIT_BYTES)
+        return self._connection
+
+
+def open_connection(
+    settings: RedisSettings, resolver: Resolver, deadline: Deadline, limit: int
+) -> RespConnection:
+    """A connection that has given its password; one answer may have ``limit`` bytes.
+
+    Raises ScrapeError, and what the socket raises.
+    """
+    sock = connect(resolver.resolve(settings.host, settings.port, deadline), deadline)
+    connection = RespConnection(sock, limit)
+    try:
+        password = read_secret(settings.password_file)
         if password is not None:
-            who = (self._settings.user,) if self._settings.user else ()
+            who = (settings.user,) if settings.user else ()
             connection.command(deadline, "AUTH", *who, password)
-        return connection
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def parse_info(text: str, at: float) -> tuple[list[Measured], dict[str, Metadata]]:
     """INFO's text as samples. Raises ScrapeError (bad_format) when it is no INFO or was cut."""
-    fields = dict(_fields(text))
-    missing = [name for name in REQUIRED if name not in fields]
-    if missing:
-        raise ScrapeError(ErrorKind.BAD_FORMAT, f"INFO has no {', '.join(missing)}: it was cut short")
+    fields = fields_of(text)
     samples = [sample for name, value in fields.items() for sample in _field_samples(name, value)]
     if not any(name.startswith("db") and name[2:].isdigit() for name in fields):
         samples.extend(_field_samples(*NO_KEYS))
@@ -106,6 +117,15 @@ def parse_info(text: str, at: float) -> tuple[list[Measured], dict[str, Metadata
     info = {name: fields[name] for name in INSTANCE_INFO if name in fields}
     samples.append(measured("redis_instance_info", 1.0, **info))
     return samples, _metadata(samples)
+
+
+def fields_of(text: str) -> dict[str, str]:
+    """INFO's fields as they are written. Raises ScrapeError (bad_format) when it is no INFO or was cut."""
+    fields = dict(_fields(text))
+    missing = [name for name in REQUIRED if name not in fields]
+    if missing:
+        raise ScrapeError(ErrorKind.BAD_FORMAT, f"INFO has no {', '.join(missing)}: it was cut short")
+    return fields
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:

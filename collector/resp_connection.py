@@ -2,13 +2,19 @@
 
 import contextlib
 import io
+from typing import TypeAlias
 
 from collector.bounded_socket import BoundedSocket, is_idle
 from collector.deadline import Deadline
 from collector.round import ErrorKind
 from collector.source import ScrapeError
 
+Reply: TypeAlias = "str | int | list[Reply] | None"
+"""An answer: text, number, array, nothing."""
+
 MAX_LINE_BYTES = 4096
+MAX_DEPTH = 3
+MAX_ITEMS = 1000
 AUTH_ERRORS = ("NOAUTH", "WRONGPASS", "NOPERM", "DENIED")
 BUSY_ERRORS = ("LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
 
@@ -36,23 +42,42 @@ class RespConnection:
         Raises ScrapeError (auth, unavailable, too_large, bad_format), ConnectionResetError when the other
         side closes before a whole answer, and what the socket raises.
         """
-        self._sock.deadline = deadline
-        self._sock.sendall(_encoded(words))
-        line = self._line()
-        kind, rest = line[:1], line[1:]
-        if kind == b"+":
-            return rest.decode("utf-8", "replace")
-        if kind == b"-":
-            raise _refused(words[0], rest.decode("utf-8", "replace"))
-        if kind == b"$" and rest.isdigit():
-            return self._bulk(int(rest))
-        raise ScrapeError(ErrorKind.BAD_FORMAT, f"does not speak Redis' protocol: it answered {line[:40]!r}")
+        reply = self._exchange(deadline, words, depth=0)
+        if isinstance(reply, str):
+            return reply
+        raise ScrapeError(ErrorKind.BAD_FORMAT, f"does not speak Redis' protocol: it answered {reply!r}")
+
+    def ask(self, deadline: Deadline, *words: str) -> Reply:
+        """As ``command``, for answers of any form; arrays may stand in arrays, three deep."""
+        return self._exchange(deadline, words, MAX_DEPTH)
 
     def close(self) -> None:
         """Hang up."""
         with contextlib.suppress(OSError):
             self._reader.close()
             self._sock.close()
+
+    def _exchange(self, deadline: Deadline, words: tuple[str, ...], depth: int) -> Reply:
+        self._sock.deadline = deadline
+        self._sock.sendall(_encoded(words))
+        return self._reply(words[0], depth)
+
+    def _reply(self, command: str, depth: int) -> Reply:
+        line = self._line()
+        kind, rest = line[:1], line[1:]
+        if kind == b"+":
+            return rest.decode("utf-8", "replace")
+        if kind == b"-":
+            raise _refused(command, rest.decode("utf-8", "replace"))
+        if kind == b"$" and rest.isdigit():
+            return self._bulk(int(rest))
+        if kind == b"*" and rest.isdigit() and depth and int(rest) <= MAX_ITEMS:
+            return [self._reply(command, depth - 1) for _ in range(int(rest))]
+        if depth and kind in {b"$", b"*"} and rest == b"-1":
+            return None
+        if depth and kind == b":" and rest.removeprefix(b"-").isdigit():
+            return int(rest)
+        raise ScrapeError(ErrorKind.BAD_FORMAT, f"does not speak Redis' protocol: it answered {line[:40]!r}")
 
     def _line(self) -> bytes:
         line = self._reader.readline(MAX_LINE_BYTES)

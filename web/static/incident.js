@@ -15,6 +15,7 @@ function addRow(event) {
 
 listen(`/events?view=incident&incident=${place.dataset.incident}&after=${place.dataset.after}`, {
   incident: (event) => replace(place, JSON.parse(event.data).html),
+  evidence: (event) => replace(place, JSON.parse(event.data).html),
   row: addRow,
 });
 charts.keepDrawn();

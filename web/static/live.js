@@ -37,8 +37,9 @@ export function replace(place, markup) {
     const old = place.querySelector(`[data-live="${piece.dataset.live}"]`);
     if (!old || shown.get(old) === piece.innerHTML) continue;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-    const unfolded = [...old.querySelectorAll("details")].map((each) => each.open);
-    piece.querySelectorAll("details").forEach((each, index) => { each.open = Boolean(unfolded[index]); });
+    const unfolded = new Set();
+    old.querySelectorAll("details").forEach((each, index) => each.open && unfolded.add(each.dataset.key ?? index));
+    piece.querySelectorAll("details").forEach((each, index) => { each.open = unfolded.has(each.dataset.key ?? index); });
     shown.set(old, piece.innerHTML);
     old.replaceChildren(...piece.childNodes);
     if (focused) document.getElementById(focused)?.focus();

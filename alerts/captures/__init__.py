@@ -1,0 +1,1 @@
+"""Quick captures: what the series store knows at the moment."""
