@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -22,6 +22,8 @@ class Profile(StrEnum):
     IMPROVED = "improved"
 
 
+Model = TypeVar("Model", bound=BaseModel)
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -38,6 +40,8 @@ class ServiceConfig(BaseModel):
     valkey_host: str = "127.0.0.1"
     database_url: str
     """SQLAlchemy URL of PostgreSQL (psycopg)."""
+    database_password_file: Path | None = None
+    """Where the password of that URL is, when it is not in the URL itself."""
     log_file: Path
     profile: Profile = Profile.PUBLISHED
 
@@ -63,20 +67,26 @@ def load(path: Path) -> ServiceConfig:
     Raises:
         ConfigError: the file cannot be read, is not JSON, or has wrong values.
     """
+    return _checked(path, validated(path, ServiceConfig))
+
+
+def validated(path: Path, model: type[Model]) -> Model:
+    """A JSON file as a model.
+
+    Raises:
+        ConfigError: the file cannot be read, is not JSON, or has wrong values.
+    """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: is not JSON: {error}") from None
-    return _checked(path, values)
-
-
-def _checked(path: Path, values: object) -> ServiceConfig:
-    try:
-        config = ServiceConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError("\n".join(_problems(path, error))) from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not JSON: {error}") from None
+
+
+def _checked(path: Path, config: ServiceConfig) -> ServiceConfig:
     try:
         backend = make_url(config.database_url).get_backend_name()
     except ArgumentError:
@@ -85,7 +95,32 @@ def _checked(path: Path, values: object) -> ServiceConfig:
         raise ConfigError(
             f"{path}: databaseUrl: {backend} (want postgresql+psycopg://user@host:port/database)"
         )
-    return config
+    return config if config.database_password_file is None else _with_password(path, config)
+
+
+def _with_password(path: Path, config: ServiceConfig) -> ServiceConfig:
+    url = make_url(config.database_url)
+    if url.password is not None:
+        raise ConfigError(f"{path}: databasePasswordFile: databaseUrl has a password too (want one of them)")
+    password = secret_in(path, "databasePasswordFile", config.database_password_file or Path())
+    whole = url.set(password=password).render_as_string(hide_password=False)
+    return config.model_copy(update={"database_url": whole})
+
+
+def secret_in(config_file: Path, key: str, path: Path) -> str:
+    """The secret that a file holds, without the line's end.
+
+    Raises:
+        ConfigError: names the setting and the file; there is none, or nothing in it.
+    """
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise ConfigError(f"{config_file}: {key}: {path}: cannot be read: {reason}") from None
+    if not secret:
+        raise ConfigError(f"{config_file}: {key}: {path}: is empty (want a password)")
+    return secret
 
 
 def _problems(path: Path, error: ValidationError) -> list[str]:

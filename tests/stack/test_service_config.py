@@ -70,3 +70,25 @@ def test_a_file_that_is_not_json_or_not_there_is_named(tmp_path: Path) -> None:
     assert "service.json: is not JSON" in refusal(tmp_path, "{")
     with pytest.raises(ConfigError, match=r"nowhere\.json: cannot be read: No such file"):
         load(tmp_path / "nowhere.json")
+
+
+BARE = "postgresql+psycopg://concert@database:5432/concert"
+
+
+def test_the_databases_password_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("p@ss/word\n", encoding="utf-8")
+    values = WHOLE | {"databaseUrl": BARE, "databasePasswordFile": str(secret)}
+    config = load(written(tmp_path, values))
+    assert config.database_url == "postgresql+psycopg://concert:p%40ss%2Fword@database:5432/concert"
+
+
+def test_a_password_file_that_is_of_no_use_is_told(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    values = WHOLE | {"databaseUrl": BARE, "databasePasswordFile": str(secret)}
+    assert f"databasePasswordFile: {secret}: cannot be read: No such file" in refusal(tmp_path, values)
+    secret.write_text(" \n", encoding="utf-8")
+    assert "is empty (want a password)" in refusal(tmp_path, values)
+    said = refusal(tmp_path, WHOLE | {"databasePasswordFile": str(secret)})
+    assert "databaseUrl has a password too (want one of them)" in said
+    assert "hunter2" not in said
