@@ -30,9 +30,9 @@ export class Charts {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rebuild());
   }
 
-  async keepDrawn() {
+  async keepDrawn(every = 3000) {
     await this.load();
-    setInterval(() => document.hidden || this.load(), 3000);
+    setInterval(() => document.hidden || this.load(), every);
   }
 
   explain() {
@@ -47,7 +47,13 @@ export class Charts {
     this.bands.splice(0, this.bands.length, ...this.data.bands);
     this.explain();
     if (!this.plots.length) this.build();
+    else if (this.lines() !== this.drawn) this.rebuild();
     else this.data.charts.forEach((chart, index) => this.plots[index].setData(this.columns(chart)));
+  }
+
+  // A rule's series come and go: then the plots are made anew.
+  lines() {
+    return JSON.stringify(this.data.charts.map((chart) => chart.lines.map((line) => line.title)));
   }
 
   columns(chart) {
@@ -62,11 +68,12 @@ export class Charts {
   }
 
   build() {
+    this.drawn = this.lines();
     for (const chart of this.data.charts) {
       const card = document.createElement("div");
       card.className = "chart";
       const title = document.createElement("h3");
-      title.textContent = `${chart.title} (${chart.unit})`;
+      title.textContent = chart.unit ? `${chart.title} (${chart.unit})` : chart.title;
       const figure = document.createElement("figure");
       figure.setAttribute("aria-label", title.textContent);
       card.append(title, figure);
@@ -82,13 +89,14 @@ export class Charts {
       height: 190,
       cursor: { sync: { key: "incident" } },
       hooks: { drawClear: [bands(this.bands)] },
-      scales: { y: { range: (plot, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+      scales: { y: { range: (plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.1 : 1] } },
       axes: [{ ...axis, values: (plot, ticks) => ticks.map(clock), space: 70 }, { ...axis, size: 48 }],
       series: [
         { label: "time", value: (plot, at) => (at == null ? "" : clock(at)) },
         ...chart.lines.map((line, index) => ({
           label: line.title,
-          stroke: theme(COLOURS[index % COLOURS.length]),
+          stroke: theme(line.dashed ? "--warn" : COLOURS[index % COLOURS.length]),
+          dash: line.dashed ? [6, 4] : undefined,
           width: 1.75,
           points: { show: false },
           value: (plot, value) => (value == null ? "no data" : `${+value.toPrecision(3)} ${chart.unit}`),
