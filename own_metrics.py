@@ -1,13 +1,15 @@
 """Showcall's own numbers: /metrics in Prometheus' text form, made anew at every request."""
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from alerts.outbox import Outcome
+from alerts.outbox_channel_store import ChannelStatus
 from collector.round import TargetReport
 from own_loops import LoopReport
 
@@ -52,6 +54,35 @@ class OwnNumbers(Collector):
             seconds.add_metric(name, report.last_seconds)
             age.add_metric(name, float("nan") if report.age is None else report.age)
         yield from (turns, missed, errors, seconds, age)
+
+
+class OutboxNumbers(Collector):
+    """What waits to be told, and what came of the attempts."""
+
+    def __init__(
+        self,
+        statuses: Callable[[], Sequence[ChannelStatus]],
+        counts: Callable[[], Mapping[str, Mapping[Outcome, int]]],
+    ) -> None:
+        self._statuses, self._counts = statuses, counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric family."""
+        pending = GaugeMetricFamily("showcall_outbox_pending", "Deliveries that wait.", labels=["channel"])
+        dead = GaugeMetricFamily("showcall_outbox_dead", "Deliveries given up.", labels=["channel"])
+        blocked = GaugeMetricFamily("showcall_outbox_blocked", "1 while refused.", labels=["channel"])
+        for status in self._statuses():
+            name = [status.channel.name]
+            pending.add_metric(name, status.pending)
+            dead.add_metric(name, status.dead)
+            blocked.add_metric(name, float(status.channel.blocked_at is not None))
+        attempts = CounterMetricFamily(
+            "showcall_notifications", "Attempts by outcome.", labels=["channel", "outcome"]
+        )
+        for channel, counted in self._counts().items():
+            for outcome in Outcome:
+                attempts.add_metric([channel, outcome.value], counted.get(outcome, 0))
+        yield from (pending, dead, blocked, attempts)
 
 
 def page(*numbers: Collector) -> Callable[[], bytes]:

@@ -142,6 +142,16 @@ def try_again(tx: Connection, name: str) -> bool:
     return tx.execute(channels.update().where(channels.c.name == name).values(**_no_trouble())).rowcount == 1
 
 
+def blocked(connection: Connection) -> Sequence[ChannelRow]:
+    """Channels in use that are refused for good, by name."""
+    query = (
+        select(channels)
+        .where(channels.c.retired.is_(False), channels.c.blocked_at.is_not(None))
+        .order_by(channels.c.name)
+    )
+    return [_channel(found) for found in connection.execute(query).mappings()]
+
+
 def statuses(connection: Connection) -> Sequence[ChannelStatus]:
     """Every channel in use, by name."""
     query = select(channels).where(channels.c.retired.is_(False)).order_by(channels.c.name)

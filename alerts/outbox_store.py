@@ -74,6 +74,10 @@ class DeliveryState(StrEnum):
     DEAD = "dead"
 
 
+OWED = frozenset({DeliveryState.PENDING, DeliveryState.DEAD})
+"""What a person may want to look at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """How far a channel has got with one subject.

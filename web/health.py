@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts import incident_store
+from alerts import incident_store, outbox_channel_store
+from alerts.outbox_channel_store import ChannelStatus
 from web import wording
 from web.parts import ConsoleParts, JobHealth, LoopHealth, parts
 from web.security import public
+
+LATE_SECONDS = 300.0
+"""A message that waits for longer than this is worth a warning."""
 
 blueprint = Blueprint("health", __name__)
 
@@ -77,8 +81,8 @@ def all_checks(part: ConsoleParts) -> list[Check]:
         for report in part.targets()
     ]
     return [
-        database_check(part), *storage_checks(part), *loops, rules_check(part), *map(job_check, part.jobs()),
-        *targets,
+        database_check(part), *storage_checks(part), *loops, rules_check(part), *channel_checks(part),
+        *map(job_check, part.jobs()), *targets,
     ]  # fmt: skip
 
 
@@ -90,6 +94,33 @@ def storage_checks(part: ConsoleParts) -> list[Check]:
     room = f"{storage.disk_free_bytes / 1e9:.1f} GB free"
     status = "fail" if storage.write_error else "warn" if storage.troubles else "pass"
     return [Check("storage", status, "; ".join(storage.troubles) or room)]
+
+
+def channel_checks(part: ConsoleParts) -> list[Check]:
+    """A channel that is refused, has waited for long, or has given something up warns."""
+    try:
+        with part.database.reading() as connection:
+            found = outbox_channel_store.statuses(connection)
+    except SQLAlchemyError:
+        return []
+    return [channel_check(status, part.clock()) for status in found]
+
+
+def channel_check(status: ChannelStatus, now: float) -> Check:
+    """One channel that messages go out by."""
+    name, row = f"channel:{status.channel.name}", status.channel
+    said = [f"{status.pending} waiting"]
+    late = status.oldest is not None and now - status.oldest > LATE_SECONDS
+    if row.blocked_at is not None:
+        said.insert(0, row.blocked_reason)
+    elif row.wait_until is not None and row.wait_until > now:
+        said.insert(0, f"{row.wait_reason}, again at {wording.iso(row.wait_until)}")
+    if late and status.oldest is not None:
+        said.append(f"the oldest since {wording.iso(status.oldest)}")
+    if status.dead:
+        said.append(f"{status.dead} given up")
+    wrong = row.blocked_at is not None or late or status.dead > 0
+    return Check(name, "warn" if wrong else "pass", "; ".join(said))
 
 
 def job_check(job: JobHealth) -> Check:

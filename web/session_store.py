@@ -73,6 +73,12 @@ def ensure_user(tx: Connection, name: str, role: Role | None) -> None:
         tx.execute(update(users).where(users.c.name == name).values(role=role.value))
 
 
+def role_of(connection: Connection, name: str) -> Role | None:
+    """What a user may do; None when there is no such user."""
+    found = connection.execute(select(users.c.role).where(users.c.name == name)).scalar()
+    return None if found is None else Role(found)
+
+
 def set_password_hash(tx: Connection, name: str, password_hash: str) -> None:
     """Store a new password hash and end every session of the user."""
     tx.execute(update(users).where(users.c.name == name).values(password_hash=password_hash))
