@@ -36,6 +36,7 @@ from own_loops import LoopReport, NewestFirstLoop
 from own_metrics import OwnNumbers
 from runbooks.lease_store import LeasesInDatabase
 from runbooks.levers import factory
+from runbooks.onlooker import Onlooker
 from runbooks.run_loop import RunLoop
 from runbooks.trouble import IncidentsInDatabase
 from settings.schema import Settings
@@ -133,6 +134,7 @@ class Showcall:
     def __init__(self, configuration: Configuration, clock: Clock, lock: DataDirectoryLock) -> None:
         settings = configuration.settings
         self.settings, self._clock, self._lock = settings, clock, lock
+        self._catalog = configuration.catalog
         self.database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
         self.database.upgrade()
         self.store = Store(
@@ -255,6 +257,18 @@ class Showcall:
             jobs=self.upkeep.job_health,
             storage=self.upkeep.storage_health,
             own_metrics=own_metrics.page(numbers, self.upkeep.numbers),
+            onlooker=self._onlooker(),
+        )
+
+    def _onlooker(self) -> Onlooker:
+        """Sees what the run loop sees, for the pages, without a handle on any lever."""
+        return Onlooker(
+            self.database,
+            self.settings.runbooks,
+            catalog=self._catalog,
+            levers=self.settings.levers,
+            asker=self.store,
+            incidents=IncidentsInDatabase(self.database),
         )
 
     def _loop_reports(self) -> tuple[LoopReport, ...]:

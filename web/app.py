@@ -6,8 +6,9 @@ import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from web import health, incidents, now, own_metrics, security, sign_in, switches, wording
+from web import alerts, health, incidents, now, own_metrics, runbooks, security, sign_in, switches, wording
 from web.attempts import Attempts
+from web.mirror import Mirror
 from web.parts import ConsoleParts
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -27,9 +28,10 @@ def create_app(parts: ConsoleParts) -> Flask:
         MAX_FORM_PARTS=50,
     )
     app.extensions["showcall"] = parts
+    app.extensions["showcall_mirror"] = Mirror(parts)
     app.extensions["sign_in_attempts"] = Attempts(allowed=10, window=300.0)
     security.install(app)
-    for module in (now, incidents, switches, sign_in, health, own_metrics):
+    for module in (now, incidents, alerts, runbooks, switches, sign_in, health, own_metrics):
         app.register_blueprint(module.blueprint)
     app.jinja_env.globals.update(stack_name=parts.settings.name)
     app.jinja_env.filters.update(

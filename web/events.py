@@ -1,7 +1,7 @@
 """/events: server-sent events. One broadcaster renders each view once a second, whoever is watching.
 
 Views: ``now`` (the live part of the Now page), ``incident`` (the live part of an incident's page and its new
-timeline rows), or none (a beat that says the connection lives).
+timeline rows), those of ``web.mirror_views``, or none (a beat that says the connection lives).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from flask import Flask, g, render_template, render_template_string
 
 from alerts import timeline_store
 from alerts.timeline import TimelineRow
-from web import incidents, snapshot
+from web import incidents, mirror_views, snapshot
 from web.parts import ConsoleParts
 from web.security import COOKIE, SECURE_COOKIE, valid_session
 from web.session_store import Role, Session
@@ -38,6 +38,7 @@ class Watch:
     view: str
     incident_id: int | None
     can_act: bool
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Events:
 
     async def _news(self, watch: Watch, after: int) -> AsyncIterator["Message"]:
         yield Message("beat", "{}")
-        if watch.view in {"now", "incident"}:
+        if watch.view:
             html = await self._view(watch)
             yield Message(watch.view, json.dumps({"html": html}))
         if watch.incident_id is not None:
@@ -118,6 +119,8 @@ class Events:
     def _html(self, watch: Watch) -> str:
         with self._app.test_request_context("/"):
             g.session = None
+            if watch.view in mirror_views.VIEWS:
+                return mirror_views.VIEWS[watch.view](self._parts, watch.subject)
             if watch.incident_id is None:
                 shot = snapshot.take(self._parts)
                 return render_template("_now_pieces.html", shot=shot, can_act=watch.can_act)
@@ -169,8 +172,10 @@ def watched(scope: Scope, session: Session) -> tuple[Watch, int]:
     incident = query.get("incident", [""])[0]
     after = query.get("after", ["0"])[0]
     incident_id = int(incident) if view == "incident" and incident.isascii() and incident.isdigit() else None
-    known = view == "now" or incident_id is not None
-    watch = Watch(view if known else "", incident_id, session.role is Role.RESPONDER)
+    subject = query.get("subject", [""])[0][: mirror_views.LONGEST_SUBJECT]
+    pages = {"now", *mirror_views.VIEWS}
+    known = view in pages or incident_id is not None
+    watch = Watch(view if known else "", incident_id, session.role is Role.RESPONDER, subject)
     return watch, int(after) if after.isascii() and after.isdigit() else 0
 
 

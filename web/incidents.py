@@ -12,13 +12,16 @@ from alerts.incident import Incident, IncidentState
 from alerts.timeline import TimelineRow
 from alerts.topology import Topology
 from alerts.why import WhyCard
-from runbooks import lease_store, lever_store, run_store
+from runbooks import decision_store, lease_store, lever_store, run_store
+from runbooks.decision_store import KnownDecision
 from runbooks.lease import Lease
 from runbooks.lever_store import KnownLever
-from runbooks.run import Run, RunState
+from runbooks.run import ACTIVE, Run, RunState
+from runbooks.why_not import WhyNotActing, why_not_in_incident
 from settings.schema import Settings
 from web import acting, charts
 from web.acting import ShownAsk, ShownLease
+from web.mirror import mirror
 from web.now import may_act
 from web.parts import ConsoleParts, parts
 from web.security import responder
@@ -43,6 +46,8 @@ class IncidentView:
     asks: tuple[ShownAsk, ...]
     levers: tuple[KnownLever, ...]
     rows: tuple[TimelineRow, ...]
+    decisions: tuple[KnownDecision, ...]
+    why_not: tuple[WhyNotActing, ...]
     titles: Mapping[str, str]
 
     @property
@@ -68,6 +73,7 @@ def view(part: ConsoleParts, incident_id: int, rows_shown: int = 0) -> IncidentV
         alerts = tuple(alert_store.for_incident(connection, incident_id))
         levers = tuple(lever_store.readings(connection))
         rows = tuple(timeline_store.since(connection, 0, incident_id, rows_shown))
+        decisions = tuple(decision_store.of_incident(connection, incident_id))
     return IncidentView(
         at=now,
         incident=incident,
@@ -78,8 +84,17 @@ def view(part: ConsoleParts, incident_id: int, rows_shown: int = 0) -> IncidentV
         asks=tuple(acting.shown_ask(run) for run in runs if run.state is RunState.ASKED),
         levers=levers,
         rows=rows,
+        decisions=decisions,
+        why_not=why_nobody_acts(incident, runs),
         titles=titles(part.settings),
     )
+
+
+def why_nobody_acts(incident: Incident, runs: Sequence[Run]) -> tuple[WhyNotActing, ...]:
+    """Why no runbook acts in an incident that is not over; empty while one does."""
+    if incident.state is IncidentState.RESOLVED or any(run.state in ACTIVE for run in runs):
+        return ()
+    return why_not_in_incident(tuple(mirror().looks().values()), incident.id)
 
 
 def titles(settings: Settings) -> Mapping[str, str]:

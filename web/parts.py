@@ -9,6 +9,7 @@ from alerts.rule_outcome import RuleStatus
 from collector.round import TargetReport
 from database import Database
 from metrics.values import Asker
+from runbooks.onlooker import Onlooker
 from settings.schema import Settings
 
 
@@ -85,6 +86,7 @@ class ConsoleParts:
     rules: Callable[[], Sequence[RuleStatus]]
     loops: Callable[[], Sequence[LoopHealth]]
     own_metrics: Callable[[], bytes]
+    onlooker: Onlooker
     jobs: Callable[[], Sequence[JobHealth]] = tuple
     storage: Callable[[], StorageHealth | None] = lambda: None
 

@@ -11,6 +11,8 @@ from alerts.rule_outcome import RuleHealth, RuleStatus
 from collector.round import ErrorKind, TargetReport
 from configuration import Configuration
 from database import Database
+from runbooks.onlooker import Onlooker
+from runbooks.trouble import IncidentsInDatabase
 from settings.schema import Settings
 from tests.web.desk import NOW, Desk, Numbers
 from web.app import create_app
@@ -57,6 +59,14 @@ def desk(tmp_path: Path, demo: Configuration) -> Iterator[Desk]:
         rules=lambda: tuple(statuses),
         loops=lambda: tuple(loops),
         own_metrics=lambda: b"showcall_rounds_total 3\n",
+        onlooker=Onlooker(
+            database,
+            demo.settings.runbooks,
+            catalog=demo.catalog,
+            levers=demo.settings.levers,
+            asker=numbers,
+            incidents=IncidentsInDatabase(database),
+        ),
     )
     app = create_app(parts)
     database.create_all()
