@@ -86,7 +86,7 @@ class PoolCapture:
         table = Table(f"{name} at {label(labels, 'instance')}", columns, (row,), upright=True)
         if not _IN_LINE.keys() <= values.keys():
             return [table]
-        return [table, Words("In HikariCP's own words", line(name, values), _COMPUTED)]
+        return [table, Words("As HikariCP would write it", line(name, values), _COMPUTED)]
 
 
 _COMPUTED = "Computed from the metrics above, not read from a log."

@@ -19,6 +19,7 @@ class ConcertNumbers:
     capacity: float = 4.8
     slow_start: float = 1.0
     errors: float = 0.0
+    timeouts: float = 0.0
     inside: list[float] = field(default_factory=list)
     served: float = 0.0
     busy: float = 0.0
@@ -61,6 +62,7 @@ class ConcertNumbers:
             f"hikaricp_connections_max{{{POOL}}}": 10.0,
             f"hikaricp_connections_pending{{{POOL}}}": float(len(self.inside) - active),
             f"hikaricp_connections_usage_seconds_count{{{POOL}}}": self.served,
+            f"hikaricp_connections_timeout_total{{{POOL}}}": self.timeouts,
             f"queue_admitted_total{{{CONCERT}}}": self.admitted,
             **dict(self._requests()),
         }

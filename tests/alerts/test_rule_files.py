@@ -56,6 +56,7 @@ def test_the_rules_we_ship_load_with_the_configuration_we_ship() -> None:
     rules = load_all(loaded, source, str(ROOT / "config.yaml"))
     assert {rule.name for rule in rules.alerting} == {
         "PoolExhausted",
+        "PoolTimeouts",
         "PoolBacklog",
         "EndpointLatencyHigh",
         "ErrorRatioHigh",

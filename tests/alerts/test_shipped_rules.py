@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import settings
+from alerts.evidence import CaptureName
 from alerts.incident import IncidentState
 from alerts.rule_files import load_all
 from alerts.topology import Topology
@@ -89,6 +90,25 @@ def test_slow_answers_are_an_alert_of_the_endpoint(on_sale: Rig) -> None:
     assert dict(latency.labels)["uri"] == "/api/v1/concert/{concertId}/date"
     assert {"PoolExhausted", "PoolBacklog", "EndpointLatencyHigh", "DatabaseCpuHigh"} <= fired(on_sale)
     assert len(on_sale.incidents()) == 1
+
+
+def test_requests_that_give_up_waiting_join_the_incident_that_is_open_and_ask_for_its_log(
+    on_sale: Rig,
+) -> None:
+    numbers = ConcertNumbers()
+    list(play(on_sale, numbers, 5.0, 20))
+    assert "PoolTimeouts" not in fired(on_sale)
+    numbers.timeouts = 3.0
+    list(play(on_sale, numbers, 5.0, 2))
+    assert "PoolTimeouts" in fired(on_sale)
+    assert "PoolTimeouts" in on_sale.incident().rules
+    rule = next(rule for rule in on_sale.rules.alerting if rule.name == "PoolTimeouts")
+    assert rule.evidence is not None
+    assert CaptureName.LOG in rule.evidence.captures
+    row = next(row for row in on_sale.rows() if "PoolTimeouts" in row.text and row.kind == "alert_firing")
+    assert row.incident_id == on_sale.incident().id
+    list(play(on_sale, numbers, 5.0, 20))
+    assert "PoolTimeouts" not in on_sale.states()
 
 
 def test_many_errors_are_an_alert_and_a_few_are_not(on_sale: Rig) -> None:

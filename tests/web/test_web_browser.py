@@ -8,6 +8,7 @@ from playwright import sync_api as playwright
 
 from alerts import timeline_store
 from alerts.timeline import NewTimelineRow, TimelineKind
+from tests.web import frozen_evidence
 from tests.web.desk import NOW, Desk
 from web.sign_in import new_code
 
@@ -86,6 +87,27 @@ def test_a_new_timeline_row_and_a_changed_state_appear_without_reloading(
     assert browser.complaints == []
 
 
+def test_evidence_appears_without_reloading_and_what_was_unfolded_stays_so(
+    served: str, desk: Desk, browser: Browser
+) -> None:
+    number = desk.open_incident()
+    attack = "<img src=x onerror=\"document.title='owned'\">"
+    frozen_evidence.store(desk, number, frozen_evidence.pool(), frozen_evidence.statements(attack))
+    browser.sign_in(served, new_code(desk.database, "mina", NOW))
+    browser.page.goto(f"{served}/incidents/{number}")
+    meaning = browser.page.locator("details[data-key='evidence-1-2-1-meaning']")
+    meaning.locator("summary").click()
+    frozen_evidence.store(desk, number, frozen_evidence.log())
+    evidence = browser.page.locator("section.evidence")
+    playwright.expect(evidence).to_contain_text("When PoolTimeouts joined")
+    playwright.expect(evidence).to_contain_text(frozen_evidence.TIMEOUT)
+    assert meaning.get_attribute("open") is not None
+    assert browser.page.locator("details[data-key='evidence-2-1-1-1']").get_attribute("open") is None
+    assert "owned" not in browser.page.title()
+    assert evidence.locator("img").count() == 0
+    assert browser.complaints == []
+
+
 def test_the_kill_switch_asks_first_and_its_button_keeps_the_keyboard_focus(
     served: str, desk: Desk, browser: Browser
 ) -> None:
@@ -116,6 +138,10 @@ def test_s06_markup_in_a_label_a_title_or_a_note_stays_text(
 @pytest.mark.parametrize("browser", [360, 1440], indirect=True)
 def test_no_page_is_wider_than_the_screen(served: str, desk: Desk, browser: Browser) -> None:
     number = desk.open_incident(title="Connection pool exhausted: requests wait for a database connection")
+    frozen_evidence.store(
+        desk, number, frozen_evidence.pool(), frozen_evidence.statements(), frozen_evidence.redis(),
+        frozen_evidence.log("x" * 600),
+    )  # fmt: skip
     browser.sign_in(served, new_code(desk.database, "mina", NOW))
     for path in ("/", "/incidents", f"/incidents/{number}", "/account"):
         browser.page.goto(served + path)
