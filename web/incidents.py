@@ -19,7 +19,7 @@ from runbooks.lever_store import KnownLever
 from runbooks.run import ACTIVE, Run, RunState
 from runbooks.why_not import WhyNotActing, why_not_in_incident
 from settings.schema import Settings
-from web import acting, charts
+from web import acting, charts, evidence
 from web.acting import ShownAsk, ShownLease
 from web.mirror import mirror
 from web.now import may_act
@@ -126,7 +126,8 @@ def page(incident_id: int) -> str:
     found = view(parts(), incident_id, ROWS_ON_PAGE)
     if found is None:
         abort(404, f"There is no incident {incident_id}.")
-    return render_template("incident.html", view=found, can_act=may_act())
+    takings = evidence.shown(parts(), incident_id)
+    return render_template("incident.html", view=found, takings=takings, can_act=may_act())
 
 
 @blueprint.get("/<int:incident_id>/charts.json")
