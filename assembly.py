@@ -19,10 +19,14 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 import evidence_captures
+import outgoing
 import own_metrics
 import upkeep
 from alerts.evaluator import Evaluator
 from alerts.evidence_taking import EvidenceTaking
+from alerts.outbox import Channel
+from alerts.slack import credentials
+from alerts.slack.private import PrivateReplies
 from alerts.topology import Topology
 from collector import sources
 from collector.log_lines import LogReaders
@@ -32,16 +36,18 @@ from configuration import Configuration
 from database import Database, DataDirectoryInUseError, DataDirectoryLock
 from metrics import Store
 from metrics.promql.limits import Limits
+from outgoing import Outgoing
 from own_loops import LoopReport, NewestFirstLoop
-from own_metrics import OwnNumbers
+from own_metrics import OutboxNumbers, OwnNumbers
 from runbooks.lease_store import LeasesInDatabase
 from runbooks.levers import factory
 from runbooks.onlooker import Onlooker
 from runbooks.run_loop import RunLoop
+from runbooks.running_actions import ActionsInDatabase
 from runbooks.trouble import IncidentsInDatabase
 from settings.schema import Settings
 from upkeep import Upkeep, Watched
-from web.parts import ConsoleParts, LoopHealth
+from web.parts import ConsoleParts, LoopHealth, SlackDesk
 from web.server import PortInUseError, WebServer
 
 Clock = Callable[[], float]
@@ -177,6 +183,10 @@ class Showcall:
         self.upkeep = Upkeep(
             settings, self.database, settings.data_dir / DATABASE_FILE, self._watched(), clock
         )
+        self.actions = ActionsInDatabase(self.database, settings.levers)
+        self._slack = outgoing.slack_channel(settings)
+        self._replies = None if self._slack is None else PrivateReplies(self._slack)
+        self.outgoing = Outgoing(self.database, self._channels(), self.actions, clock, self._replies)
         self.web = WebServer(self._console_parts())
         self._stop_asked = threading.Event()
 
@@ -187,6 +197,7 @@ class Showcall:
         self._evaluation.start()
         self.collector.start()
         self.upkeep.start()
+        self.outgoing.start()
 
     def take_signals(self) -> None:
         """SIGTERM and SIGINT ask for a stop. To call before the start: whoever sees us ready may stop us."""
@@ -199,12 +210,13 @@ class Showcall:
         self.stop()
 
     def stop(self) -> None:
-        """Acting, evaluation, collector, housekeeping, web, stores. Held levers are left to their leases."""
+        """Acting, evaluation, collector, housekeeping, outbox, web, stores. Held levers keep their leases."""
         self._acting.stop(STOP_SECONDS)
         self._evaluation.stop(STOP_SECONDS)
         self.collector.stop(STOP_SECONDS)
         self.evidence.stop(EVIDENCE_STOP_SECONDS)
         self.upkeep.stop(STOP_SECONDS)
+        self.outgoing.stop(STOP_SECONDS)
         self.web.stop()
         self.database.close()
         self._lock.release()
@@ -244,19 +256,39 @@ class Showcall:
             series=lambda: self.store.series_count,
         )
 
+    def _channels(self) -> tuple[Channel, ...]:
+        """The ways out that are configured."""
+        return () if self._slack is None else (self._slack,)
+
+    def _slack_desk(self) -> SlackDesk:
+        def nobody(_user: str, _text: str) -> None:
+            """Without a token there is nobody to say it to."""
+
+        return SlackDesk(
+            sends=self._slack is not None,
+            missing=outgoing.slack_missing(self.settings),
+            signing_secret=credentials.signing_secret(self.settings.slack.signing_secret_file),
+            say_privately=nobody if self._replies is None else self._replies.add,
+        )
+
     def _console_parts(self) -> ConsoleParts:
         numbers = OwnNumbers(self._loop_reports, self.collector.statuses, lambda: self.store.series_count)
         return ConsoleParts(
             settings=self.settings,
             database=self.database,
             asker=self.store,
+            series=self.store,
             clock=self._clock,
             targets=self.collector.statuses,
             rules=lambda: self.evaluator.rules,
             loops=self.loop_health,
             jobs=self.upkeep.job_health,
             storage=self.upkeep.storage_health,
-            own_metrics=own_metrics.page(numbers, self.upkeep.numbers),
+            own_metrics=own_metrics.page(
+                numbers, self.upkeep.numbers, OutboxNumbers(self.outgoing.statuses, self.outgoing.counts)
+            ),
+            actions=self.actions,
+            slack=self._slack_desk(),
             onlooker=self._onlooker(),
         )
 
@@ -272,18 +304,20 @@ class Showcall:
         )
 
     def _loop_reports(self) -> tuple[LoopReport, ...]:
-        return (self._evaluation.report(), self._acting.report(), self.upkeep.report())
+        inside = (self._evaluation.report(), self._acting.report(), self.upkeep.report())
+        return (*inside, *self.outgoing.reports())
 
     def loop_health(self) -> tuple[LoopHealth, ...]:
         """Every loop, for the health checks."""
         collector = LoopHealth("collector", self.collector.alive(self._clock()))
-        evaluation, acting, housekeeping = self._loop_reports()
+        evaluation, acting, housekeeping, *outbox = self._loop_reports()
         web = LoopHealth("web", self.web.alive())
         return (
             collector,
             judged(evaluation, EVALUATION_LIMIT_SECONDS + self.settings.collector.interval),
             judged(acting, ACTING_LIMIT_SECONDS),
             judged(housekeeping, upkeep.LIMIT_SECONDS),
+            *(judged(report, outgoing.LIMIT_SECONDS) for report in outbox),
             web,
         )
 

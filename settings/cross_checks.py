@@ -19,6 +19,7 @@ _Finding: TypeAlias = tuple[KeyPath, str]
 _TARGETS: KeyPath = ("collector", "targets")
 _LEVERS: KeyPath = ("levers",)
 _GRAFANA: KeyPath = ("grafana",)
+_SLACK: KeyPath = ("slack",)
 _TOPOLOGY: KeyPath = ("topology",)
 
 _EVERY_KIND_TAKES = frozenset({"name", "kind", "component", "interval", "timeout", "labels"})
@@ -29,6 +30,8 @@ _KIND_NEEDS: Mapping[TargetKind, tuple[str, ...]] = {
     TargetKind.POSTGRESQL: ("port", "user"),
     TargetKind.LOCAL_PROCESSES: ("stack_file",),
     TargetKind.LOG: ("file",),
+    TargetKind.DOCKER: (),
+    TargetKind.HOST: (),
 }
 _KIND_TAKES: Mapping[TargetKind, tuple[str, ...]] = {
     TargetKind.ACTUATOR: ("url", "user", "password_file", "ca_file"),
@@ -37,6 +40,8 @@ _KIND_TAKES: Mapping[TargetKind, tuple[str, ...]] = {
     TargetKind.POSTGRESQL: ("host", "port", "user", "password_file", "database"),
     TargetKind.LOCAL_PROCESSES: ("stack_file",),
     TargetKind.LOG: ("file", "patterns"),
+    TargetKind.DOCKER: ("socket", "url", "compose_project", "container_labels"),
+    TargetKind.HOST: (),
 }
 _PORTS: tuple[KeyPath, ...] = (
     ("web", "port"),
@@ -65,6 +70,7 @@ def _findings(document: Document) -> Iterator[_Finding]:
     yield from _unknown_components(document)
     for path in document.items(_TARGETS):
         yield from _fields_of_kind(document, path)
+        yield from _docker_address(document, path)
         yield from _timeout_of_target(document, path)
         yield from _published_patterns(document, path)
     for shorter, longer in _NOT_LONGER:
@@ -73,6 +79,7 @@ def _findings(document: Document) -> Iterator[_Finding]:
     yield from _shared_ports(document)
     yield from _capacity_upside_down(document)
     yield from _grafana_without_url(document)
+    yield from _slack_without_channel(document)
 
 
 def _duplicate_names(document: Document, section: KeyPath) -> Iterator[_Finding]:
@@ -107,7 +114,8 @@ def _fields_of_kind(document: Document, path: KeyPath) -> Iterator[_Finding]:
             yield path, f"{key!r} is missing (a target of kind {kind} needs it)"
     for key in written:
         if key in TargetSettings.model_fields and key not in _EVERY_KIND_TAKES.union(takes):
-            yield (*path, key), f"has no meaning for a target of kind {kind} (it takes {', '.join(takes)})"
+            taken = ", ".join(takes) or "nothing of its own"
+            yield (*path, key), f"has no meaning for a target of kind {kind} (it takes {taken})"
 
 
 def _published_patterns(document: Document, path: KeyPath) -> Iterator[_Finding]:
@@ -117,6 +125,16 @@ def _published_patterns(document: Document, path: KeyPath) -> Iterator[_Finding]
                 (*path, "patterns", name),
                 "is the name of a pattern that is always looked for (want another name)",
             )
+
+
+def _docker_address(document: Document, path: KeyPath) -> Iterator[_Finding]:
+    if document.text((*path, "kind")) != TargetKind.DOCKER:
+        return
+    url, socket = document.text((*path, "url")), document.text((*path, "socket"))
+    if url is not None and socket is not None:
+        yield (*path, "url"), "stands beside socket (want one of them: where the daemon listens)"
+    elif url is not None and url.startswith("https:"):
+        yield (*path, "url"), f"{url!r}: a daemon is not spoken to over TLS (want http://, to a socket proxy)"
 
 
 def _timeout_of_target(document: Document, path: KeyPath) -> Iterator[_Finding]:
@@ -174,3 +192,9 @@ def _grafana_without_url(document: Document) -> Iterator[_Finding]:
     keys = document.keys(_GRAFANA)
     if keys and "url" not in keys:
         yield _GRAFANA, f"'url' is missing (without it {', '.join(sorted(keys))} mean nothing)"
+
+
+def _slack_without_channel(document: Document) -> Iterator[_Finding]:
+    keys = document.keys(_SLACK)
+    if keys and "channel" not in keys:
+        yield _SLACK, f"'channel' is missing (without it {', '.join(sorted(keys))} mean nothing)"

@@ -43,6 +43,7 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
                     update={
                         "password_file": _below(folder, target.password_file),
                         "stack_file": _below(folder, target.stack_file),
+                        "socket": _below(folder, target.socket),
                         "ca_file": _below(folder, target.ca_file),
                         "file": _below(folder, target.file),
                     }
@@ -61,9 +62,16 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
             "housekeeping": settings.housekeeping.model_copy(
                 update={"backup_dir": _below(folder, settings.housekeeping.backup_dir)}
             ),
+            "slack": settings.slack.model_copy(
+                update={
+                    "token_file": _below(folder, settings.slack.token_file),
+                    "signing_secret_file": _below(folder, settings.slack.signing_secret_file),
+                }
+            ),
             "grafana": settings.grafana.model_copy(
                 update={
                     "token_file": _below(folder, settings.grafana.token_file),
+                    "data_source_token_file": _below(folder, settings.grafana.data_source_token_file),
                     "ca_file": _below(folder, settings.grafana.ca_file),
                 }
             ),

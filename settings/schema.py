@@ -10,7 +10,7 @@ from settings.durations import duration_of
 from settings.local_time import clock_time, time_zone
 from settings.log_patterns import log_pattern
 from settings.urls import http_url, plain_http_url
-from settings.wording import NAME_PATTERN
+from settings.wording import NAME_PATTERN, SLACK_CHANNEL, SLACK_USER
 
 Duration = Annotated[float, BeforeValidator(duration_of)]
 Period = Annotated[Duration, Field(gt=0)]
@@ -34,12 +34,19 @@ class Frozen(BaseModel):
 
 
 class WebSettings(Frozen):
-    """The console and the HTTP APIs."""
+    """The console and the HTTP APIs.
+
+    Machines ask the API of Prometheus with the token in ``api_token_file``; ``api_without_token`` lets those
+    on this machine ask without one. ``public_url`` is where people reach the console, for links in messages.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 18300
     session_idle: Period = 1800.0
     session_absolute: Period = 43200.0
+    public_url: PlainUrl | None = None
+    api_token_file: Path | None = None
+    api_without_token: bool = False
 
 
 class TargetKind(StrEnum):
@@ -51,6 +58,8 @@ class TargetKind(StrEnum):
     LOCAL_PROCESSES = "local_processes"
     HTTP_PROBE = "http_probe"
     LOG = "log"
+    DOCKER = "docker"
+    HOST = "host"
 
 
 class TargetSettings(Frozen):
@@ -58,9 +67,10 @@ class TargetSettings(Frozen):
 
     ``url`` serves actuator and http_probe; ``host`` and ``port`` serve redis and postgresql; ``user`` and
     ``password_file`` serve all four; ``database`` serves postgresql; ``stack_file`` local_processes; ``file``
-    and ``patterns`` (name -> RE2 expression) serve log. Over https, ``ca_file`` (PEM) is trusted instead of
-    the system's authorities; ``redirects`` is how many a probe follows. Every series gets the labels ``job``
-    (the name) and ``instance`` (host:port), and those in ``labels``.
+    and ``patterns`` (name -> RE2 expression) serve log; docker takes ``socket`` or ``url``, and chooses
+    containers by ``compose_project`` and ``container_labels``. Over https, ``ca_file`` (PEM) is trusted
+    instead of the system's authorities; ``redirects`` is how many a probe follows. Every series gets the
+    labels ``job`` (the name) and ``instance`` (host:port), and those in ``labels``.
     """
 
     name: Name
@@ -75,6 +85,9 @@ class TargetSettings(Frozen):
     stack_file: Path | None = None
     file: Path | None = None
     patterns: Annotated[dict[Name, LogPattern], Field(max_length=50)] = {}
+    socket: Path | None = None
+    compose_project: Text | None = None
+    container_labels: dict[str, str] = {}
     ca_file: Path | None = None
     redirects: Annotated[int, Field(ge=0, le=3)] = 0
     interval: Period | None = None
@@ -274,17 +287,35 @@ class HousekeepingSettings(Frozen):
 class GrafanaSettings(Frozen):
     """A Grafana that shows our dashboard and our annotations; none without ``url``.
 
-    ``data_source_url`` is where Grafana itself reaches a server with Prometheus' API. The token of the
-    service account is in ``token_file`` or in the environment variable SHOWCALL_GRAFANA_TOKEN. Over https,
-    ``ca_file`` (PEM) is trusted instead of the system's authorities.
+    ``data_source_url`` is where Grafana itself reaches a server with Prometheus' API, Showcall's own or
+    another; ``data_source_token_file`` holds the token that Grafana sends there. The service account's token
+    is in ``token_file`` or in the environment variable SHOWCALL_GRAFANA_TOKEN. Over https, ``ca_file`` (PEM)
+    is trusted instead of the system's authorities.
     """
 
     url: PlainUrl | None = None
     token_file: Path | None = None
     folder: Text = "Showcall"
     data_source_url: PlainUrl | None = None
+    data_source_token_file: Path | None = None
     ca_file: Path | None = None
     timeout: Period = 5.0
+
+
+class SlackSettings(Frozen):
+    """A Slack channel that incidents are told in; none without ``channel`` and a token.
+
+    The bot's token is in ``token_file`` or in the environment variable SHOWCALL_SLACK_TOKEN, what Slack signs
+    its requests with in ``signing_secret_file`` or SHOWCALL_SLACK_SIGNING_SECRET. ``users`` says who in Slack
+    (a member's id) is which user here.
+    """
+
+    channel: Annotated[str, Field(pattern=SLACK_CHANNEL)] | None = None
+    token_file: Path | None = None
+    signing_secret_file: Path | None = None
+    users: dict[Annotated[str, Field(pattern=SLACK_USER)], Text] = {}
+    api_url: Url = "https://slack.com/api/"
+    timeout: Period = 10.0
 
 
 class StackSettings(Frozen):
@@ -320,5 +351,6 @@ class Settings(Frozen):
     levers: tuple[LeverSettings, ...] = ()
     runbooks: RunbooksSettings = RunbooksSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
+    slack: SlackSettings = SlackSettings()
     grafana: GrafanaSettings = GrafanaSettings()
     stack: StackSettings = StackSettings()

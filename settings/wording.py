@@ -10,6 +10,8 @@ from pydantic_core import ErrorDetails
 from settings.urls import without_password
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+SLACK_CHANNEL = r"^[CG][A-Z0-9]{2,}$"
+SLACK_USER = r"^[UW][A-Z0-9]{2,}$"
 
 _NOUNS = {
     "int_parsing": "a whole number",
@@ -40,7 +42,11 @@ _BOUNDS = {
     "too_short": ("min_length", "too short (want at least {} entries)"),
     "too_long": ("max_length", "too long (want at most {} entries)"),
 }
-_PATTERNS = {NAME_PATTERN: "small letters, digits and _, beginning with a letter"}
+_PATTERNS = {
+    NAME_PATTERN: "small letters, digits and _, beginning with a letter",
+    SLACK_CHANNEL: "a channel's id as Slack's channel details show it, e.g. C0123ABCD; not its name",
+    SLACK_USER: "a member's id as Slack's profile shows it, e.g. U0123ABCD; not a name",
+}
 
 
 def worded(group: Sequence[ErrorDetails], found: object) -> str:

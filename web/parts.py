@@ -1,14 +1,17 @@
 """What the console needs of the rest; assembly hands it over."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from flask import current_app
 
 from alerts.rule_outcome import RuleStatus
+from alerts.running_action import RunningActions
+from alerts.slack.credentials import Secret
 from collector.round import TargetReport
 from database import Database
-from metrics.values import Asker
+from metrics.values import Asker, Labels, Metadata
 from runbooks.onlooker import Onlooker
 from settings.schema import Settings
 
@@ -74,6 +77,38 @@ class StorageHealth:
     troubles: tuple[str, ...] = ()
 
 
+class SeriesBook(Protocol):
+    """Which series there are; selectors are PromQL, times Unix seconds."""
+
+    def series(self, selectors: Sequence[str], start: float, end: float) -> Sequence[Labels]:
+        """Label sets with a sample in [start, end] that match any selector, sorted."""
+
+    def label_names(self, selectors: Sequence[str] = ()) -> Sequence[str]:
+        """Label names in use, sorted."""
+
+    def label_values(self, name: str, selectors: Sequence[str] = ()) -> Sequence[str]:
+        """Values of one label, sorted."""
+
+    def metadata(self) -> Mapping[str, Metadata]:
+        """What expositions said of each metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlackDesk:
+    """What the console does for Slack.
+
+    Attributes:
+        sends: messages are sent; else ``missing`` says what to set, a line each.
+        signing_secret: what requests from Slack are checked with.
+        say_privately: a word to one Slack user (their id), said later by another thread.
+    """
+
+    sends: bool
+    missing: tuple[str, ...]
+    signing_secret: Secret
+    say_privately: Callable[[str, str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class ConsoleParts:
     """Everything that pages read. ``clock`` gives Unix seconds; ``jobs`` and ``storage`` ask no database."""
@@ -81,6 +116,7 @@ class ConsoleParts:
     settings: Settings
     database: Database
     asker: Asker
+    series: SeriesBook
     clock: Callable[[], float]
     targets: Callable[[], Sequence[TargetReport]]
     rules: Callable[[], Sequence[RuleStatus]]
@@ -89,6 +125,8 @@ class ConsoleParts:
     onlooker: Onlooker
     jobs: Callable[[], Sequence[JobHealth]] = tuple
     storage: Callable[[], StorageHealth | None] = lambda: None
+    actions: RunningActions = tuple
+    slack: SlackDesk | None = None
 
 
 def parts() -> ConsoleParts:
