@@ -7,13 +7,14 @@ export URLLIB3_NO_OVERRIDE := 1
 export PIP_NO_BINARY := urllib3-future
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-deps check format lock clean help
+.PHONY: demo test test-deps check format lock compose-secrets clean help
 
 help:
 	@echo "make demo       the concert stack, Showcall, a surge, an incident and its mitigation"
 	@echo "make test       every test (make test-deps first adds Chromium and promtool where apt is there)"
 	@echo "make check      ruff, format, mypy, imports, docs"
 	@echo "make lock       write the lock files anew from pyproject.toml"
+	@echo "make compose-secrets   random passwords for the stack in containers, see docs/compose.md"
 	@echo "make clean      remove the virtual environment and everything a run has written"
 
 demo: $(VENV)/.installed
@@ -58,6 +59,12 @@ lock: $(VENV)/.installed-dev
 	  --extra build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --constraint requirements.lock stack/requirements.in -o stack/requirements.lock
+
+# What the stack in containers needs and git must not have; then `docker compose -f stack/compose.yaml up --build`.
+compose-secrets:
+	@sh stack/compose/prepare.sh
 
 clean:
 	@[ ! -x $(BIN)/showcall ] || $(BIN)/showcall stack down --purge >/dev/null 2>&1 || true
