@@ -1,5 +1,6 @@
 """Housekeeping wired to the rest: what it may touch, and what the console and /metrics show of it."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,11 @@ import psutil
 
 from alerts.rule_outcome import RuleStatus
 from collector.round import TargetReport
-from database import Database
-from housekeeping import jobs, storage
+from database import Database, DataDirectoryInUseError, DataDirectoryLock
+from housekeeping import backup_store, job_store, jobs, storage
+from housekeeping.backup_store import BackupError
 from housekeeping.daily_digest import Standing
+from housekeeping.job import JobOutcome, Stop, begun, ended
 from housekeeping.keeper import Housekeeping, JobStatus
 from housekeeping.numbers import HousekeepingNumbers
 from housekeeping.retention import Shelves
@@ -106,6 +109,44 @@ class Upkeep:
     def _lever_held(self) -> bool:
         with self._database.reading() as connection:
             return bool(lease_store.held(connection))
+
+
+def backup_now(settings: Settings, database: Database, database_file: Path, now: float) -> str:
+    """Make a backup, note it as a run of the job, and say which it is.
+
+    Raises:
+        BackupError: says what is in the way.
+    """
+    folder = jobs.backup_folder(settings)
+    began = time.monotonic()
+    text = jobs.backup_work(database_file, folder, settings.housekeeping.backup_keep)(now, Stop())
+    with database.transaction() as tx:
+        state = job_store.known(tx).get(jobs.BACKUP)
+        if state is not None:
+            took = time.monotonic() - began
+            done = ended(
+                begun(state, now), JobOutcome.DONE, text, due_at=state.due_at, now=now + took, seconds=took
+            )
+            job_store.save(tx, [done], now)
+    return text
+
+
+def restore(backup: Path, database_file: Path, now: float) -> str:
+    """Put a backup in the place of the database of a Showcall that does not run, and say what was done.
+
+    Raises:
+        BackupError: a Showcall runs there, or the backup is damaged; the database is as it was.
+    """
+    try:
+        lock = DataDirectoryLock(database_file.parent)
+    except DataDirectoryInUseError as error:
+        raise BackupError(str(error)) from None
+    try:
+        aside = backup_store.put_back(backup, database_file, now, Stop())
+    finally:
+        lock.release()
+    kept = f"; the one before is {aside}" if aside is not None else ""
+    return f"{database_file} is {backup.name} now{kept}"
 
 
 def shelves() -> Shelves:

@@ -3,13 +3,32 @@
 import secrets
 
 import structlog
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from web import alerts, health, incidents, now, own_metrics, runbooks, security, sign_in, switches, wording
+from alerts.quantity import quantity
+from web import (
+    alerts,
+    health,
+    health_page,
+    incidents,
+    messages,
+    now,
+    own_metrics,
+    runbooks,
+    security,
+    sign_in,
+    slack_interactions,
+    switches,
+    wording,
+)
 from web.attempts import Attempts
+from web.database_trouble import DatabaseTrouble, reason
 from web.mirror import Mirror
 from web.parts import ConsoleParts
+from web.prometheus_api import queries, series, state
+from web.prometheus_api.gate import QueryGate
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
@@ -29,25 +48,60 @@ def create_app(parts: ConsoleParts) -> Flask:
     )
     app.extensions["showcall"] = parts
     app.extensions["showcall_mirror"] = Mirror(parts)
+    app.extensions["database_trouble"] = DatabaseTrouble()
     app.extensions["sign_in_attempts"] = Attempts(allowed=10, window=300.0)
+    app.extensions["slack_seen"] = slack_interactions.SeenRequests()
+    app.extensions["query_gate"] = QueryGate()
     security.install(app)
-    for module in (now, incidents, alerts, runbooks, switches, sign_in, health, own_metrics):
+    for module in (
+        now,
+        incidents,
+        alerts,
+        runbooks,
+        switches,
+        messages,
+        slack_interactions,
+        sign_in,
+        health,
+        health_page,
+        own_metrics,
+        queries,
+        series,
+        state,
+    ):
         app.register_blueprint(module.blueprint)
-    app.jinja_env.globals.update(stack_name=parts.settings.name)
+    app.jinja_env.globals.update(
+        stack_name=parts.settings.name,
+        troubles=lambda: troubles(parts),
+        blocked_channels=messages.blocked_channels,
+    )
+    app.jinja_env.tests["moment"] = messages.is_moment
     app.jinja_env.filters.update(
         duration=wording.duration,
         iso=wording.iso,
         clock=wording.clock_time,
         tone=wording.tone,
+        quantity=quantity,
     )
     app.register_error_handler(Exception, show_error)
     return app
+
+
+def troubles(parts: ConsoleParts) -> tuple[str, ...]:
+    """What every page says on top: the disk is full, the database takes nothing."""
+    storage = parts.storage()
+    return () if storage is None else storage.troubles
 
 
 def show_error(error: Exception) -> Response | tuple[Response | str, int]:
     """One sentence for the visitor; the log has the rest under the same id."""
     if isinstance(error, HTTPException):
         status, title, message = error.code or 500, error.name, str(error.description or error.name)
+    elif isinstance(error, SQLAlchemyError):
+        trouble: DatabaseTrouble = current_app.extensions["database_trouble"]
+        trouble.tell(error, request.path)
+        status, title = 503, "The database does not answer"
+        message = f"The database does not answer ({reason(error)}). Watching goes on; try again in a moment."
     else:
         error_id = secrets.token_hex(4)
         structlog.get_logger().exception("request failed", error_id=error_id, path=request.path)

@@ -1,7 +1,8 @@
 """/events: server-sent events. One broadcaster renders each view once a second, whoever is watching.
 
-Views: ``now`` (the live part of the Now page), ``incident`` (the live part of an incident's page and its new
-timeline rows), those of ``web.mirror_views``, or none (a beat that says the connection lives).
+Views: ``now`` and ``health`` (the live parts of those pages), ``incident`` (the live part of an incident's
+page and its new timeline rows and evidence), those of ``web.mirror_views``, or none (a beat that says the
+connection lives).
 """
 
 import asyncio
@@ -14,10 +15,12 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
 from flask import Flask, g, render_template, render_template_string
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import timeline_store
 from alerts.timeline import TimelineRow
-from web import incidents, mirror_views, snapshot
+from web import evidence, health_page, incidents, mirror_views, snapshot
+from web.database_trouble import DatabaseTrouble
 from web.parts import ConsoleParts
 from web.security import COOKIE, SECURE_COOKIE, valid_session
 from web.session_store import Role, Session
@@ -58,6 +61,7 @@ class Events:
         self._rendered: dict[Watch, Rendered] = {}
         self._rendering: dict[Watch, asyncio.Lock] = {}
         self._ending = threading.Event()
+        self._trouble: DatabaseTrouble = app.extensions["database_trouble"]
 
     def end(self) -> None:
         """Let every stream end by itself at its next beat: the server stops."""
@@ -65,9 +69,14 @@ class Events:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one stream until the visitor goes."""
-        session = await asyncio.to_thread(self._session, scope)
+        try:
+            session = await asyncio.to_thread(self._session, scope)
+        except SQLAlchemyError as error:
+            self._trouble.tell(error, "events")
+            await refuse(send, 503, "the database does not answer")
+            return
         if session is None:
-            await refuse(send)
+            await refuse(send, 401, "sign in first")
             return
         await send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
         gone = asyncio.ensure_future(until_gone(receive))
@@ -78,20 +87,38 @@ class Events:
 
     async def _stream(self, scope: Scope, session: Session, send: Send, gone: "asyncio.Future[None]") -> None:
         watch, after = watched(scope, session)
-        turns = 0
+        turns, mark, news = 0, "", True
         while not gone.done() and not self._ending.is_set():
-            async for message in self._news(watch, after):
-                if message.row_id:
-                    after = message.row_id
-                await send({"type": "http.response.body", "body": message.encoded(), "more_body": True})
+            try:
+                async for message in self._news(watch, after, beat=news):
+                    if message.row_id:
+                        after = message.row_id
+                    await send({"type": "http.response.body", "body": message.encoded(), "more_body": True})
+                if watch.incident_id is not None:
+                    mark = await self._send_evidence(watch.incident_id, mark, send)
+                news = True
+            except SQLAlchemyError as error:
+                # The next turn tries again; without a beat the page says for how long there was no news.
+                news = False
+                self._trouble.tell(error, "events")
             await asyncio.wait([gone], timeout=BEAT_SECONDS)
             turns += 1
-            if turns % int(RECHECK_SECONDS) == 0 and await asyncio.to_thread(self._session, scope) is None:
+            if turns % int(RECHECK_SECONDS) == 0 and not await asyncio.to_thread(self._still_valid, scope):
                 break
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _news(self, watch: Watch, after: int) -> AsyncIterator["Message"]:
-        yield Message("beat", "{}")
+    async def _send_evidence(self, incident_id: int, seen: str, send: Send) -> str:
+        """Evidence is large: it is sent when there is news of it."""
+        mark = await asyncio.to_thread(evidence.mark, self._parts, incident_id)
+        if mark != seen:
+            html = await asyncio.to_thread(self._evidence_html, incident_id)
+            message = Message("evidence", json.dumps({"html": html}))
+            await send({"type": "http.response.body", "body": message.encoded(), "more_body": True})
+        return mark
+
+    async def _news(self, watch: Watch, after: int, *, beat: bool) -> AsyncIterator["Message"]:
+        if beat:
+            yield Message("beat", "{}")
         if watch.view:
             html = await self._view(watch)
             yield Message(watch.view, json.dumps({"html": html}))
@@ -119,6 +146,8 @@ class Events:
     def _html(self, watch: Watch) -> str:
         with self._app.test_request_context("/"):
             g.session = None
+            if watch.view == "health":
+                return render_template("_health_pieces.html", view=health_page.view(self._parts))
             if watch.view in mirror_views.VIEWS:
                 return mirror_views.VIEWS[watch.view](self._parts, watch.subject)
             if watch.incident_id is None:
@@ -126,6 +155,12 @@ class Events:
                 return render_template("_now_pieces.html", shot=shot, can_act=watch.can_act)
             view = incidents.view(self._parts, watch.incident_id)
             return render_template("_incident_live.html", view=view, can_act=watch.can_act) if view else ""
+
+    def _evidence_html(self, incident_id: int) -> str:
+        with self._app.test_request_context("/"):
+            g.session = None
+            takings = evidence.shown(self._parts, incident_id)
+            return render_template("_evidence_live.html", takings=takings)
 
     def _rows(self, incident_id: int, after: int) -> list[TimelineRow]:
         with self._parts.database.reading() as connection:
@@ -135,6 +170,14 @@ class Events:
         with self._app.test_request_context("/"):
             g.session = None
             return render_template_string(ROW_TEMPLATE, item=row)
+
+    def _still_valid(self, scope: Scope) -> bool:
+        """Whether to go on; a database that does not answer ends nobody's session."""
+        try:
+            return self._session(scope) is not None
+        except SQLAlchemyError as error:
+            self._trouble.tell(error, "events")
+            return True
 
     def _session(self, scope: Scope) -> Session | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -173,16 +216,16 @@ def watched(scope: Scope, session: Session) -> tuple[Watch, int]:
     after = query.get("after", ["0"])[0]
     incident_id = int(incident) if view == "incident" and incident.isascii() and incident.isdigit() else None
     subject = query.get("subject", [""])[0][: mirror_views.LONGEST_SUBJECT]
-    pages = {"now", *mirror_views.VIEWS}
-    known = view in pages or incident_id is not None
+    known = view in {"now", "health", *mirror_views.VIEWS} or incident_id is not None
     watch = Watch(view if known else "", incident_id, session.role is Role.RESPONDER, subject)
     return watch, int(after) if after.isascii() and after.isdigit() else 0
 
 
-async def refuse(send: Send) -> None:
-    """401: no valid session."""
-    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": b"sign in first\n", "more_body": False})
+async def refuse(send: Send, status: int, why: str) -> None:
+    """No stream, and why."""
+    headers = [(b"content-type", b"text/plain")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{why}\n".encode(), "more_body": False})
 
 
 async def until_gone(receive: Receive) -> None:

@@ -44,7 +44,7 @@ class ShownTarget:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole of the Now page. ``unwell``: what is wrong with Showcall itself, a line for each loop."""
+    """The whole of the Now page. ``unwell``: what is wrong with Showcall itself, a line each."""
 
     at: float
     health: Health
@@ -78,6 +78,8 @@ def take(parts: ConsoleParts) -> Snapshot:
     moved = any(known.at_baseline is False and known.lever not in ours for known in levers)
     targets = tuple(shown_target(report, parts.settings, now) for report in parts.targets())
     unwell = tuple(unwell_line(loop) for loop in parts.loops() if loop.note or not loop.alive)
+    storage = parts.storage()
+    unwell += () if storage is None else storage.troubles
     blind = bool(unwell) or any(known.error is not None for known in levers)
     health = judge(incidents, bool(leases) or moved, targets, blind)
     return Snapshot(
