@@ -4,6 +4,7 @@ The questions are asked in the order in which the evaluation itself is stopped: 
 inputs there, does its condition hold, has it held for long enough.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -166,11 +167,17 @@ def _of_condition(facts: RuleFacts) -> _Said:
 def compared_text(reading: ClauseReading) -> str:
     """``hikaricp_connections_pending is 3, wanted >= 10``, with units where the metrics' names tell them."""
     clause = reading.clause
-    value, threshold = (quantity(each, clause.unit) for each in (reading.value, reading.threshold))
+    value, threshold = (number_text(each, clause.unit) for each in (reading.value, reading.threshold))
     named = "" if clause.constant is not None else f" ({_shortened(clause.right)})"
     where = _labels(reading.labels) if reading.compared > 1 else ""
     nearest = f", the nearest of {reading.compared} series{where}" if reading.compared > 1 else ""
     return f"{_shortened(clause.left)} is {value}, wanted {clause.op} {threshold}{named}{nearest}"
+
+
+def number_text(value: float | None, unit: str) -> str:
+    """A value with its unit, ``no data`` without one."""
+    # What divides by nothing, as a rate without events does, is an answer of its own: data there is.
+    return "not a number" if value is not None and math.isnan(value) else quantity(value, unit)
 
 
 def _among(failing: Sequence[ClauseReading], facts: RuleFacts) -> str:

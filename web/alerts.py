@@ -15,7 +15,7 @@ from alerts.quantity import quantity
 from alerts.rule import AlertingRule, RuleGroup
 from alerts.rule_outcome import RuleStatus
 from alerts.unit import unit_of
-from alerts.why_not import RuleFacts, WhyNotFiring, about_alert, why_not
+from alerts.why_not import RuleFacts, WhyNotFiring, about_alert, number_text, why_not
 from metrics.promql.parser import parse
 from web.mirror import mirror, status_of
 from web.parts import ConsoleParts, parts
@@ -183,14 +183,14 @@ def shown_rule(status: RuleStatus, facts: RuleFacts | None) -> ShownRule:
 def shown_condition(reading: ClauseReading) -> ShownCondition:
     """A clause in words; the series that is nearest to its threshold is named where there are several."""
     clause = reading.clause
-    wanted = f"{clause.op} {quantity(reading.threshold, clause.unit)}" if clause.compares else ""
+    wanted = f"{clause.op} {number_text(reading.threshold, clause.unit)}" if clause.compares else ""
     several = reading.compared > 1
     return ShownCondition(
         text=clause.text,
         holds=reading.holding > 0,
         holding=reading.holding,
         compared=reading.compared,
-        value=quantity(reading.value, clause.unit) if clause.compares else "",
+        value=number_text(reading.value, clause.unit) if clause.compares else "",
         wanted=wanted,
         labels=", ".join(f'{name}="{value}"' for name, value in reading.labels) if several else "",
     )

@@ -78,6 +78,13 @@ def test_a_value_has_the_unit_that_its_metric_names_and_the_nearest_series_is_sh
     assert 'is 1.9 s, wanted > 2.5 s, the nearest of 2 series (quantile="0.95", uri="/b")' in text
 
 
+def test_what_divides_nothing_by_nothing_is_not_a_number_and_not_missing(rig: MakeRig) -> None:
+    up = rig("- {alert: Ratio, expr: failed / asked > 0.05}")
+    up.shows(failed=0.0, asked=0.0)
+    up.round()
+    assert line(up)[1].startswith("failed / asked is not a number, wanted > 0.05")
+
+
 def test_a_pending_rule_says_how_much_of_its_hold_is_left(rig: MakeRig) -> None:
     up = rig(POOL)
     pool(up, active=10, pending=27)
