@@ -33,6 +33,7 @@ from collector.log_lines import LogReaders
 from collector.round import Round
 from collector.scrape_loop import ScrapeLoop
 from configuration import Configuration
+from dashboards import annotations
 from database import Database, DataDirectoryInUseError, DataDirectoryLock
 from metrics import Store
 from metrics.promql.limits import Limits
@@ -258,7 +259,9 @@ class Showcall:
 
     def _channels(self) -> tuple[Channel, ...]:
         """The ways out that are configured."""
-        return () if self._slack is None else (self._slack,)
+        console = outgoing.console_address(self.settings.web)
+        found = (self._slack, annotations.channel_of(self.settings, console))
+        return tuple(channel for channel in found if channel is not None)
 
     def _slack_desk(self) -> SlackDesk:
         def nobody(_user: str, _text: str) -> None:

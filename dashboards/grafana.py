@@ -14,6 +14,8 @@ from dashboards.access import Access
 from dashboards.grafana_json import Json
 from dashboards.trouble import Asked, GrafanaError, Trouble
 
+FOUND_AT_MOST = 500
+
 Api: TypeAlias = Any
 """The library's client, which has no types."""
 
@@ -53,8 +55,8 @@ class Grafana(Protocol):
         """Create or overwrite."""
         ...
 
-    def annotations(self, tags: Sequence[str], limit: int) -> Sequence[Json]:
-        """Those that carry all of the tags."""
+    def annotations(self, tags: Sequence[str], at: int) -> Sequence[Json]:
+        """Those that carry all of the tags and cover a moment (milliseconds)."""
         ...
 
     def add_annotation(self, annotation: Json) -> int:
@@ -130,13 +132,15 @@ class GrafanaHttp:
         asked = Asked(f"save the dashboard {uid}", permission, write=True)
         self._object(asked, lambda api: api.dashboard.update_dashboard(request))
 
-    def annotations(self, tags: Sequence[str], limit: int) -> Sequence[Json]:
+    def annotations(self, tags: Sequence[str], at: int) -> Sequence[Json]:
         """As in ``Grafana``."""
         asked = Asked("look for annotations", "annotations:read")
         quoted = [quote(tag, safe="") for tag in tags]
         found = self._ask(
             asked,
-            lambda api: api.annotations.find_annotations(tags=quoted, ann_type="annotation", limit=limit),
+            lambda api: api.annotations.find_annotations(
+                time_from=at - 1, time_to=at + 1, tags=quoted, ann_type="annotation", limit=FOUND_AT_MOST
+            ),
         )
         if not isinstance(found, list):
             raise trouble.not_grafana(asked, self._access.url, "something else than a list")

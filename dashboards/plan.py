@@ -1,7 +1,7 @@
 """What a push would do: the things we want in Grafana against those that are there. Nothing is sent here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dashboards.difference import Difference, differences
@@ -27,12 +27,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What we want; ``data_source`` is None where people look after it themselves."""
+    """What we want; ``data_source`` is None where people look after it themselves.
+
+    ``secrets`` go with the data source; Grafana keeps them and never shows them again.
+    """
 
     folder_uid: str
     folder_title: str
     data_source: Json | None
     dashboard: Json
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Step:
     verdict: Verdict
     differences: tuple[Difference, ...] = ()
     note: str = ""
-    request: Json | None = None
+    request: Json | None = field(default=None, repr=False)
 
 
 def plan(wanted: Wanted, found: Found) -> tuple[Step, ...]:
@@ -89,10 +93,15 @@ def _data_source(wanted: Wanted, found: Found) -> Step | None:
         return None
     ours = None if there is None else _ours_of(there, here)
     step = _step(Part.DATA_SOURCE, str(here["uid"]), str(here["name"]), there=ours, here=here)
-    if there is None or step.verdict is Verdict.SAME:
-        return step
-    _refuse_files(step, bool(there.get("readOnly")))
-    return _with_request(step, _merged(there, here))
+    if there is None:
+        return _with_request(step, {**here, **_secret(wanted)})
+    missing = [name for name in wanted.secrets if name not in _mapping(there.get("secureJsonFields"))]
+    if missing:
+        lacking = tuple(Difference(f"secureJsonData.{name}", None, "a secret") for name in missing)
+        step = replace(step, verdict=Verdict.CHANGE, differences=(*step.differences, *lacking))
+    if step.verdict is not Verdict.SAME:
+        _refuse_files(step, bool(there.get("readOnly")))
+    return _with_request(step, {**_merged(there, here), **_secret(wanted)})
 
 
 def _dashboard(wanted: Wanted, found: Found) -> Step:
@@ -128,9 +137,11 @@ def _step(part: Part, uid: str, title: str, *, there: Json | None, here: Json, n
 
 
 def _with_request(step: Step, request: Json) -> Step:
-    if step.verdict is Verdict.SAME:
-        return step
-    return Step(step.part, step.uid, step.title, step.verdict, step.differences, step.note, request)
+    return step if step.verdict is Verdict.SAME else replace(step, request=request)
+
+
+def _secret(wanted: Wanted) -> Json:
+    return {"secureJsonData": dict(wanted.secrets)} if wanted.secrets else {}
 
 
 def _ours_of(there: Json, here: Json) -> Json:

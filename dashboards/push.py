@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from dashboards import naming
+from dashboards import access, naming
 from dashboards.grafana import Grafana
 from dashboards.grafana_json import Json, dashboard_json
 from dashboards.naming import Naming
@@ -16,19 +16,20 @@ _DID = {Verdict.SAME: "left as it is", Verdict.CREATE: "created", Verdict.CHANGE
 
 
 def wanted(settings: Settings) -> Wanted:
-    """What the configuration wants in Grafana."""
+    """What the configuration wants in Grafana. Raises GrafanaError for a token that cannot be read."""
     names = Naming(settings.name)
     return Wanted(
         folder_uid=naming.FOLDER,
         folder_title=settings.grafana.folder,
         data_source=_data_source(settings, names),
         dashboard=dashboard(settings),
+        secrets=_secrets(settings),
     )
 
 
 def dashboard(settings: Settings) -> Json:
     """The overview as Grafana's JSON."""
-    console = f"http://{settings.web.host}:{settings.web.port}"
+    console = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
     own_source = settings.grafana.data_source_url is not None
     return dashboard_json(overview(Naming(settings.name), console, own_source=own_source))
 
@@ -83,14 +84,26 @@ def _data_source(settings: Settings, names: Naming) -> Json | None:
     url = settings.grafana.data_source_url
     if url is None:
         return None
+    options: Json = {"httpMethod": "POST", "timeInterval": _pace(settings.collector.interval)}
+    file = settings.grafana.data_source_token_file
+    if file is not None:
+        # The token is never shown again, so its file's time tells that it was replaced.
+        options |= {"httpHeaderName1": "Authorization", "showcallTokenOf": access.file_time(file)}
     return {
         "uid": names.data_source,
         "name": names.data_source_title,
         "type": "prometheus",
         "access": "proxy",
         "url": url,
-        "jsonData": {"httpMethod": "POST", "timeInterval": _pace(settings.collector.interval)},
+        "jsonData": options,
     }
+
+
+def _secrets(settings: Settings) -> dict[str, str]:
+    file = settings.grafana.data_source_token_file
+    if file is None or settings.grafana.data_source_url is None:
+        return {}
+    return {"httpHeaderValue1": f"Bearer {access.token_in(file, 'grafana.data_source_token_file')}"}
 
 
 def _pace(seconds: float) -> str:

@@ -47,6 +47,7 @@ class FakeGrafana:
     failures: list[Failure] = field(default_factory=list)
     folders: dict[str, dict[str, Any]] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     dashboards: dict[str, dict[str, Any]] = field(default_factory=dict)
     meta: dict[str, dict[str, Any]] = field(default_factory=dict)
     annotations: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -94,7 +95,9 @@ class FakeGrafana:
         return 200, folder
 
     def _datasources(self, method: str, rest: list[str], body: Any, query: dict[str, list[str]]) -> Answer:
+        secret = body.pop("secureJsonData", {}) if body else {}
         if method == "POST":
+            self.secrets[body["uid"]] = dict(secret)
             if any(each["name"] == body["name"] for each in self.sources.values()):
                 return _message(409, "data source with the same name already exists")
             self.sources[body["uid"]] = {
@@ -108,8 +111,9 @@ class FakeGrafana:
             return _message(404, "data source not found")
         if method == "PUT":
             source.update({**body, "version": source["version"] + 1})
+            self.secrets[rest[1]] |= secret
             return 200, {"datasource": source, "message": "Datasource updated"}
-        return 200, source
+        return 200, {**source, "secureJsonFields": dict.fromkeys(self.secrets[rest[1]], True)}
 
     def _dashboards(self, method: str, rest: list[str], body: Any, query: dict[str, list[str]]) -> Answer:
         if method == "POST":
@@ -148,7 +152,12 @@ class FakeGrafana:
     def _annotations(self, method: str, rest: list[str], body: Any, query: dict[str, list[str]]) -> Answer:
         if method == "GET":
             wanted = set(query.get("tags", []))
-            found = [each for each in self.annotations.values() if wanted <= set(each["tags"])]
+            first, last = int(query["from"][0]), int(query["to"][0])
+            found = [
+                each
+                for each in self.annotations.values()
+                if wanted <= set(each["tags"]) and each["time"] <= last and each["timeEnd"] >= first
+            ]
             return 200, found[: int(query.get("limit", ["100"])[0])]
         if method == "POST":
             number = self._number()

@@ -146,6 +146,32 @@ def test_without_a_url_for_it_no_data_source_is_touched(grafana: FakeGrafana) ->
     assert not any("datasources" in call.path for call in grafana.calls)
 
 
+def test_the_token_for_the_data_source_goes_to_grafana_and_is_shown_nowhere(
+    grafana: FakeGrafana, tmp_path: Path
+) -> None:
+    file = tmp_path / "api.token"
+    file.write_text("first-secret\n")
+    settings = Settings(
+        grafana=GrafanaSettings(
+            url=grafana.url, data_source_url=PROMETHEUS, data_source_token_file=file
+        )
+    )  # fmt: skip
+    steps = pushed(grafana, settings)
+    source = grafana.sources[SOURCE]
+    assert source["jsonData"]["httpHeaderName1"] == "Authorization"
+    assert grafana.secrets[SOURCE] == {"httpHeaderValue1": "Bearer first-secret"}
+    assert verdicts(pushed(grafana, settings)) == ["same", "same", "same"]
+    file.write_text("second-secret\n")
+    os.utime(file, (1_800_000_000, 1_800_000_000))
+    steps += planned(grafana, settings)
+    assert "jsonData.showcallTokenOf: " in shown(steps)
+    assert "-secret" not in shown(steps) + repr(steps) + repr(push.wanted(settings))
+    pushed(grafana, settings)
+    assert grafana.secrets[SOURCE] == {"httpHeaderValue1": "Bearer second-secret"}
+    grafana.secrets[SOURCE].clear()
+    assert "secureJsonData.httpHeaderValue1: not in Grafana" in shown(planned(grafana, settings))
+
+
 def test_a_folder_keeps_its_uid_when_it_gets_another_title(grafana: FakeGrafana) -> None:
     pushed(grafana)
     renamed = Settings(grafana=GrafanaSettings(url=grafana.url, data_source_url=PROMETHEUS, folder="On-sale"))
