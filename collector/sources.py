@@ -5,7 +5,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from collector.actuator import ActuatorSource, PageSettings
+from collector.docker import DockerSource
+from collector.docker_endpoint import DockerEndpoint
+from collector.docker_link import DockerSettings
 from collector.exposition_grammar import PageFormat
+from collector.host import HostSource
 from collector.http_probe import HttpProbeSource
 from collector.local_processes import LocalProcessesSource
 from collector.log import LogSettings, LogSource
@@ -23,6 +27,9 @@ from settings.schema import CollectorSettings, TargetKind, TargetSettings
 Build = Callable[[TargetSettings, CollectorSettings, Resolver], Source]
 
 DEFAULT_PORTS = {TargetKind.REDIS: 6379, TargetKind.POSTGRESQL: 5432}
+DOCKER_PORT = 2375
+DOCKER_SOCKET = Path("/var/run/docker.sock")
+ON_THIS_MACHINE = frozenset({TargetKind.LOCAL_PROCESSES, TargetKind.LOG, TargetKind.DOCKER, TargetKind.HOST})
 FALLBACKS = {"none": None, "text": PageFormat.TEXT, "openmetrics": PageFormat.OPENMETRICS}
 
 
@@ -60,13 +67,19 @@ def target_labels(target: TargetSettings) -> Labels:
 
 
 def instance(target: TargetSettings) -> str:
-    """host:port; processes and files of this machine have no port."""
+    """host:port; what is on this machine itself has no port."""
     if target.url is not None:
         url = urlsplit(target.url)
-        return f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else 80)}"
-    if target.kind in (TargetKind.LOCAL_PROCESSES, TargetKind.LOG):
+        return f"{url.hostname}:{url.port or _usual_port(target.kind, url.scheme)}"
+    if target.kind in ON_THIS_MACHINE:
         return "localhost"
     return f"{target.host}:{_port(target)}"
+
+
+def _usual_port(kind: TargetKind, scheme: str) -> int:
+    if kind is TargetKind.DOCKER:
+        return DOCKER_PORT
+    return 443 if scheme == "https" else 80
 
 
 def _port(target: TargetSettings) -> int:
@@ -92,14 +105,22 @@ def _site(target: TargetSettings, settings: CollectorSettings) -> Site:
     )
 
 
+def redis_settings(target: TargetSettings) -> RedisSettings:
+    """Where a target of kind redis is, and who asks."""
+    return RedisSettings(target.host, _port(target), target.user, target.password_file)
+
+
+def postgresql_settings(target: TargetSettings) -> PostgresqlSettings:
+    """Where a target of kind postgresql is, and who asks."""
+    return PostgresqlSettings(target.host, _port(target), target.database, target.user, target.password_file)
+
+
 def _redis(target: TargetSettings, _: CollectorSettings, resolver: Resolver) -> Source:
-    where = RedisSettings(target.host, _port(target), target.user, target.password_file)
-    return RedisSource(where, resolver)
+    return RedisSource(redis_settings(target), resolver)
 
 
 def _postgresql(target: TargetSettings, _: CollectorSettings, resolver: Resolver) -> Source:
-    where = PostgresqlSettings(target.host, _port(target), target.database, target.user, target.password_file)
-    return PostgresqlSource(where, resolver)
+    return PostgresqlSource(postgresql_settings(target), resolver)
 
 
 def _log(target: TargetSettings, _: CollectorSettings, __: Resolver) -> Source:
@@ -110,10 +131,24 @@ def _local_processes(target: TargetSettings, _: CollectorSettings, __: Resolver)
     return LocalProcessesSource(target.stack_file or Path())
 
 
+def _docker(target: TargetSettings, settings: CollectorSettings, resolver: Resolver) -> Source:
+    url = urlsplit(target.url or "")
+    path = None if target.url else target.socket or DOCKER_SOCKET
+    endpoint = DockerEndpoint(path, url.hostname or "", url.port or DOCKER_PORT)
+    chosen = DockerSettings(endpoint, target.compose_project, target.container_labels, settings.sample_limit)
+    return DockerSource(chosen, resolver)
+
+
+def _host(_: TargetSettings, __: CollectorSettings, ___: Resolver) -> Source:
+    return HostSource()
+
+
 BUILDERS: Mapping[TargetKind, Build] = {
     TargetKind.ACTUATOR: _actuator,
     TargetKind.HTTP_PROBE: _http_probe,
     TargetKind.LOG: _log,
+    TargetKind.DOCKER: _docker,
+    TargetKind.HOST: _host,
     TargetKind.REDIS: _redis,
     TargetKind.POSTGRESQL: _postgresql,
     TargetKind.LOCAL_PROCESSES: _local_processes,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from collector.actuator import ActuatorSource
+from collector.host import HostSource
 from collector.http_probe import HttpProbeSource
 from collector.local_processes import LocalProcessesSource
 from collector.log import LogSource
@@ -23,6 +24,7 @@ def test_the_demos_targets_have_their_sources() -> None:
         "redis": RedisSource,
         "database": PostgresqlSource,
         "containers": LocalProcessesSource,
+        "host": HostSource,
         "concert_log": LogSource,
         "concert_list": HttpProbeSource,
     }
