@@ -199,12 +199,16 @@ def _without_match(look: RunbookLook) -> WhyNotActing:
         ((alert, matchers) for alert in firing for matchers in look.runbook.when),
         key=lambda pair: _share(pair[1], pair[0]),
     )
-    failed = worded([matcher for matcher in matchers if not matches(matcher, alert)])
-    count = len(matchers) - sum(not matches(matcher, alert) for matcher in matchers)
-    text = (
-        f"no alert that fires matches: it is for {wanted}; the nearest is {alert.rule}, "
-        f"which fits {count} of {len(matchers)} matchers (wanted {failed})"
-    )
+    failed = [matcher for matcher in matchers if not matches(matcher, alert)]
+    fitting = len(matchers) - len(failed)
+    if fitting:
+        near = (
+            f"the nearest is {alert.rule}, which fits {fitting} of {len(matchers)} matchers "
+            f"(wanted {worded(failed)})"
+        )
+    else:
+        near = f"firing: {', '.join(sorted({alert.rule for alert in firing}))}"
+    text = f"no alert that fires matches: it is for {wanted}; {near}"
     return WhyNotActing(name, NotActingReason.NO_MATCHING_ALERT, text)
 
 

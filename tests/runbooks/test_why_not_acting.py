@@ -97,6 +97,15 @@ def test_the_nearest_alert_is_named_with_what_it_lacks(world: Scene) -> None:
     assert "the nearest is RedisDown, which fits 1 of 2 matchers (wanted PoolExhausted)" in found.text
 
 
+def test_where_nothing_fits_at_all_the_firing_alerts_are_named(world: Scene) -> None:
+    quiet(world)
+    known(world, alert("RedisDown"), alert("TargetDown"))
+    found = line(world)
+    assert found.text == (
+        "no alert that fires matches: it is for PoolExhausted or PoolBacklog; firing: RedisDown, TargetDown"
+    )
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "said"),
     [
