@@ -11,7 +11,7 @@ from alerts.rule import RuleSet
 from runbooks import catalog_files
 from runbooks.catalog_files import Catalog
 from settings import ConfigError, Problem
-from settings.schema import Settings
+from settings.schema import RunbookMode, Settings
 
 Read = TypeVar("Read")
 
@@ -25,8 +25,8 @@ class Configuration:
     catalog: Catalog
 
 
-def load(config: Path, data_dir: Path | None = None) -> Configuration:
-    """Read everything.
+def load(config: Path, data_dir: Path | None = None, mode: RunbookMode | None = None) -> Configuration:
+    """Read everything; ``data_dir`` and ``mode`` of the command line win over the file.
 
     Raises:
         ConfigError: with all problems of all files.
@@ -34,6 +34,9 @@ def load(config: Path, data_dir: Path | None = None) -> Configuration:
     settings, source = settings_room.load_with_source(config)
     if data_dir is not None:
         settings = settings.model_copy(update={"data_dir": data_dir.resolve()})
+    if mode is not None:
+        runbooks = settings.runbooks.model_copy(update={"mode": mode})
+        settings = settings.model_copy(update={"runbooks": runbooks})
     problems: list[Problem] = []
     rules = collected(lambda: rule_files.load_all(settings, source, str(config)), problems)
     acting = settings.runbooks

@@ -16,14 +16,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import assembly
 import configuration
-import demonstration
+import drill_commands
+import upkeep
 from assembly import StartError
 from dashboards import plan, push
 from dashboards.access import access
 from dashboards.grafana import GrafanaHttp
 from dashboards.trouble import GrafanaError
+from housekeeping.job import JobError
+from rehearsal import RehearsalError
 from settings import ConfigError
-from settings.schema import Settings
+from settings.schema import RunbookMode, Settings
 from stack import local
 from stack.config import StackConfig
 from stack.drills.readiness import DrillNotReadyError
@@ -57,10 +60,10 @@ err = Console(stderr=True)
 def main() -> None:
     """Run a command; what a person can put right is said in plain words, without a stack trace."""
     try:
-        app()
+        app(obj=time.time)
     except ConfigError as error:
         fail(str(error), EXIT_USAGE)
-    except (StartError, local.StackError, demonstration.DemoError, DrillNotReadyError) as error:
+    except (StartError, local.StackError, RehearsalError, DrillNotReadyError, JobError) as error:
         fail(str(error), EXIT_PROBLEM)
 
 
@@ -70,15 +73,20 @@ def fail(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def load(config: Path, data_dir: Path | None = None) -> configuration.Configuration:
-    """The configuration, with the data directory of the command line if one was given."""
-    return configuration.load(config, data_dir)
+def load(
+    config: Path, data_dir: Path | None = None, mode: RunbookMode | None = None
+) -> configuration.Configuration:
+    """The configuration, with what the command line says instead of it."""
+    return configuration.load(config, data_dir, mode)
 
 
 @app.command("run")
 def run(
     config: ConfigOption = DEFAULT_CONFIG,
     data_dir: DataDirOption = None,
+    mode: Annotated[
+        RunbookMode | None, typer.Option(help="How far runbooks may go, instead of runbooks.mode.")
+    ] = None,
     show_sign_in: Annotated[
         bool | None,
         typer.Option(
@@ -89,10 +97,11 @@ def run(
 ) -> None:
     """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
     assembly.configure_logging()
-    running = assembly.build(load(config, data_dir), time.time)
+    running = assembly.build(load(config, data_dir, mode), time.time)
     running.take_signals()
     running.start()
     out.print(f"Console  {running.web.address}", highlight=False)
+    out.print(f"Runbooks {running.settings.runbooks.mode.value} mode", highlight=False)
     if sys.stdout.isatty() if show_sign_in is None else show_sign_in:
         show_way_in(running)
     else:
@@ -171,26 +180,32 @@ def sign_in(
     )
 
 
-@app.command("demo")
-def demo(
+@app.command("backup")
+def backup(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None) -> None:
+    """Make a backup of the database now, also while Showcall runs."""
+    settings = load(config, data_dir).settings
+    file = settings.data_dir / assembly.DATABASE_FILE
+    if not file.is_file():
+        fail(f"{file}: there is no database yet", EXIT_PROBLEM)
+    with assembly.opened_database(settings) as database:
+        out.print(upkeep.backup_now(settings, database, file, time.time()), highlight=False, soft_wrap=True)
+
+
+@app.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(help="The backup.")],
     config: ConfigOption = DEFAULT_CONFIG,
-    stay: Annotated[
-        bool | None, typer.Option("--stay/--exit", help="Stay up afterwards (default: on a terminal).")
-    ] = None,
+    data_dir: DataDirOption = None,
 ) -> None:
-    """A real on-sale breaks and heals: stack, Showcall, a surge, an incident, its mitigation."""
-    assembly.end_on_sigterm()
-    plan = demonstration.DemoPlan(
-        settings=load(config).settings,
-        config_file=config.resolve(),
-        stay=sys.stdout.isatty() if stay is None else stay,
-        clock=time.time,
-    )
-    try:
-        sys.exit(demonstration.run(plan, out))
-    except KeyboardInterrupt:
-        out.print("\nStopped. Nothing is left running.")
-        sys.exit(130)
+    """Put a backup in the place of the database; the present one is set aside."""
+    settings = load(config, data_dir).settings
+    said = upkeep.restore(file, settings.data_dir / assembly.DATABASE_FILE, time.time())
+    out.print(said, highlight=False, soft_wrap=True)
+
+
+app.command("demo")(drill_commands.demo)
+app.command("drill")(drill_commands.drill)
+app.command("report")(drill_commands.report)
 
 
 @stack_app.command("up")

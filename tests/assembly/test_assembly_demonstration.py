@@ -11,9 +11,12 @@ from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 import demonstration
-from demonstration import KEPT_DEMOS, DemoError, DemoPlan, figures_command, private_log, remove_old_demos
+import rehearsal
+from demonstration import DemoPlan, figures_command
+from rehearsal import KEPT, RehearsalError, Site, private_log, remove_old
 from settings import load
-from stack.config import StackConfig
+from settings.schema import RunbookMode
+from stack.drills.plan import DrillPlan
 from stack.local.inspection import Condition, Verdict
 
 CONFIG = Path(__file__).resolve().parents[2] / "config.yaml"
@@ -28,7 +31,7 @@ def plan_in(folder: Path, port: int) -> DemoPlan:
             "stack": settings.stack.model_copy(update={"run_dir": folder / "run"}),
         }
     )
-    return DemoPlan(settings, CONFIG, stay=False, clock=lambda: 1_795_363_200.0)
+    return DemoPlan(Site(settings, CONFIG, clock=lambda: 1_795_363_200.0), stay=False)
 
 
 def quiet() -> Console:
@@ -48,7 +51,7 @@ def free_port() -> int:
 
 
 def test_a_port_that_somebody_listens_on_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    with listener() as port, pytest.raises(DemoError) as refused:
+    with listener() as port, pytest.raises(RehearsalError) as refused:
         demonstration.run(plan_in(tmp_path, port), quiet())
     text = str(refused.value)
     assert text.startswith(f"web.port: port {port} of 127.0.0.1 is taken by ")
@@ -59,8 +62,8 @@ def test_a_port_that_somebody_listens_on_is_refused_before_anything_starts(tmp_p
 def test_a_port_taken_while_the_stack_was_measured_is_refused_too(tmp_path: Path) -> None:
     with listener() as port:
         plan = plan_in(tmp_path, port)
-        showcall = demonstration.showcall_up(plan, tmp_path / "demo", quiet())
-        with pytest.raises(DemoError, match=r"^web\.port: "), showcall:
+        showcall = rehearsal.showcall_up(plan.site, tmp_path / "demo", None, quiet())
+        with pytest.raises(RehearsalError, match=r"^web\.port: "), showcall:
             pass
 
 
@@ -68,10 +71,10 @@ def test_a_stack_that_runs_already_is_refused_and_left_alone(
     tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = Verdict(Condition.RUNNING, "everything runs")
-    monkeypatch.setattr(demonstration, "examine", lambda _: (None, running))
+    monkeypatch.setattr(rehearsal, "examine", lambda _: (None, running))
     stopped: list[Path] = []
     monkeypatch.setattr("stack.local.down", lambda run_dir, _: stopped.append(run_dir))
-    with pytest.raises(DemoError) as refused:
+    with pytest.raises(RehearsalError) as refused:
         demonstration.run(plan_in(tmp_path, free_port), quiet())
     assert str(refused.value) == (
         f"a stack runs already (run_dir {tmp_path / 'run'}): stop it with `showcall stack down`"
@@ -82,14 +85,14 @@ def test_a_stack_that_runs_already_is_refused_and_left_alone(
 def test_a_database_that_cannot_be_used_is_told_without_what_was_to_be_stored(
     tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(plan: DemoPlan, config: StackConfig, data_dir: Path, console: Console) -> int:
+    def broken(plan: DemoPlan, data_dir: Path, console: Console) -> int:
         raise OperationalError("INSERT INTO codes", {"code": "a-secret"}, Exception("no such table: codes"))
 
     monkeypatch.setattr(demonstration, "tell_the_story", broken)
-    with pytest.raises(DemoError) as refused:
+    with pytest.raises(RehearsalError) as refused:
         demonstration.run(plan_in(tmp_path, free_port), quiet())
     text = str(refused.value)
-    assert "showcall.db: the demo's database cannot be used: no such table: codes" in text
+    assert "showcall.db: the database cannot be used: no such table: codes" in text
     assert "a-secret" not in text
 
 
@@ -104,13 +107,25 @@ def test_only_the_newest_demos_are_kept_and_other_folders_are_left_alone(tmp_pat
     for name in (*names, "notes", "20261120T160000Z-mine"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "drill.json").touch()
-    remove_old_demos(tmp_path)
+    remove_old(tmp_path)
     kept = {each.name for each in tmp_path.iterdir()}
-    assert kept == {*names[-KEPT_DEMOS:], "notes", "20261120T160000Z-mine"}
-    remove_old_demos(tmp_path / "not there yet")
+    assert kept == {*names[-KEPT:], "notes", "20261120T160000Z-mine"}
+    remove_old(tmp_path / "not there yet")
 
 
 def test_the_command_for_the_figures_names_the_drill_that_was_kept() -> None:
     assert figures_command(Path("var/demo/20261122T160000Z")) == (
         ".venv/bin/python benchmarks/first_light.py var/demo/20261122T160000Z/drill.json"
     )
+
+
+def test_a_drill_in_observe_mode_is_the_long_one_of_a_stack_left_alone(
+    tmp_path: Path, free_port: int
+) -> None:
+    site = plan_in(tmp_path, free_port).site
+    observed = DemoPlan(site, stay=False, mode=RunbookMode.OBSERVE).played
+    assert (observed.surge_seconds, observed.watch_after) == (120.0, 40.0)
+    asked = DemoPlan(site, stay=False, mode=RunbookMode.ASK).played
+    assert (asked.wanted.act_within, asked.surge_seconds) == (60.0, DrillPlan().surge_seconds)
+    assert DemoPlan(site, stay=False, mode=RunbookMode.AUTO).played == DrillPlan()
+    assert DemoPlan(site, stay=False).played == DrillPlan()
