@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from playwright import sync_api as playwright
 
 from alerts import timeline_store
+from alerts.alert_state import Alert, AlertState
 from alerts.timeline import NewTimelineRow, TimelineKind
 from tests.web import frozen_evidence
 from tests.web.desk import NOW, Desk
@@ -29,6 +31,9 @@ pytestmark = [
     pytest.mark.xdist_group("chromium"),
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (make test-deps)"),
 ]
+
+
+RULE_PAGE = "/alerts/rule?key=service/ErrorRatioHigh"
 
 
 class Browser:
@@ -143,8 +148,44 @@ def test_no_page_is_wider_than_the_screen(served: str, desk: Desk, browser: Brow
         frozen_evidence.log("x" * 600),
     )  # fmt: skip
     browser.sign_in(served, new_code(desk.database, "mina", NOW))
-    for path in ("/", "/incidents", f"/incidents/{number}", "/account"):
+    pages = ("/", "/incidents", f"/incidents/{number}", "/account", "/alerts", RULE_PAGE, "/runbooks")
+    for path in pages:
         browser.page.goto(served + path)
         browser.page.wait_for_timeout(500)
         wide, screen = browser.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide <= screen, path
+
+
+def test_a_link_of_a_living_list_keeps_the_keyboard_focus_and_leads_to_the_rule_with_its_chart(
+    served: str, desk: Desk, browser: Browser
+) -> None:
+    browser.sign_in(served, new_code(desk.database, "mina", NOW))
+    browser.page.goto(f"{served}/alerts")
+    browser.page.locator('[id="rule-pool/PoolBacklog"]').focus()
+    desk.clock[0] += 5
+    playwright.expect(browser.page.locator("main")).to_contain_text("evaluated 5 s ago")
+    assert browser.page.evaluate("document.activeElement.id") == "rule-pool/PoolBacklog"
+    browser.page.keyboard.press("Enter")
+    playwright.expect(browser.page.locator(".chart canvas").first).to_be_visible()
+    assert browser.complaints == []
+
+
+def test_s06_markup_in_an_alert_stays_text_in_the_living_pieces(
+    served: str, desk: Desk, browser: Browser
+) -> None:
+    attack = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    status = desk.statuses[0]
+    hostile = Alert(
+        rule=attack, labels=(("pool", attack),), annotations={"summary": attack, "description": attack},
+        state=AlertState.FIRING, held=AlertState.FIRING, active_at=NOW, fired_at=NOW, resolved_at=None,
+        value=1.0, component=None, severity=attack, incident_id=None, rule_key=status.rule.key,
+    )  # fmt: skip
+    desk.statuses[0] = replace(status, alerts=(hostile,), error=attack)
+    browser.sign_in(served, new_code(desk.database, "mina", NOW))
+    for path in ("/alerts", f"/alerts/rule?key={status.rule.key}"):
+        browser.page.goto(served + path)
+        playwright.expect(browser.page.locator("#live")).to_have_text("live")
+        browser.page.wait_for_timeout(1200)
+        assert "owned" not in browser.page.title()
+        assert browser.page.locator("main img").count() == 0
+    assert browser.complaints == []
