@@ -1,6 +1,7 @@
 """A Grafana that keeps what it is sent in memory, records every call, and fails as it is told."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -229,11 +230,13 @@ def _handler(fake: FakeGrafana) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def running(prefix: str = "") -> Iterator[FakeGrafana]:
+def running(prefix: str = "", tls: ssl.SSLContext | None = None) -> Iterator[FakeGrafana]:
     fake = FakeGrafana(prefix=prefix)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
     server.daemon_threads = True
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}{prefix}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    fake.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}{prefix}"
     thread = threading.Thread(target=lambda: server.serve_forever(0.02), daemon=True)
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """``showcall dashboards push`` against a Grafana that records everything."""
 
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from dashboards.access import Access
 from dashboards.grafana import GrafanaHttp
 from dashboards.trouble import GrafanaError, Trouble
 from settings.schema import GrafanaSettings, Settings
+from tests.collector.certificates import Authority
 from tests.dashboards.fake_grafana import TOKEN, FakeGrafana, running
 
 ROOT = Path(__file__).parents[2]
@@ -266,6 +268,33 @@ def test_a_certificate_authority_that_is_no_file_is_said(tmp_path: Path) -> None
     with GrafanaHttp(access) as grafana, pytest.raises(GrafanaError, match=r"missing\.pem") as caught:
         grafana.folder("showcall")
     assert caught.value.trouble is Trouble.TLS
+
+
+@pytest.mark.parametrize(
+    ("name", "trusts", "wanted"),
+    [
+        ("IP:127.0.0.1", False, "want a certificate that we trust"),
+        ("DNS:elsewhere.test", True, "want a certificate .* that is for this host"),
+        ("IP:127.0.0.1", True, ""),
+    ],
+)
+def test_a_certificate_must_be_trusted_and_for_this_host(
+    tmp_path: Path, name: str, trusts: bool, wanted: str
+) -> None:
+    authority = Authority.make(tmp_path)
+    files = authority.site("grafana", name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    with running(tls=context) as fake:
+        known = authority.file if trusts else None
+        with GrafanaHttp(Access(fake.url, TOKEN, known, 5.0)) as grafana:
+            if not wanted:
+                assert grafana.folder("showcall") is None
+                return
+            with pytest.raises(GrafanaError, match=wanted) as caught:
+                grafana.folder("showcall")
+        assert caught.value.trouble is Trouble.TLS
+        assert fake.calls == []
 
 
 def test_a_hanging_grafana_leaves_open_whether_a_write_was_done(grafana: FakeGrafana) -> None:
