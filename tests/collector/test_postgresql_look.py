@@ -49,8 +49,8 @@ def extension(postgres: Postgres) -> Iterator[None]:
         connection.execute('DROP SCHEMA "Stats"')
 
 
-def look_at(port: int) -> PostgresqlLook:
-    return PostgresqlLook(PostgresqlSettings(HOST, port, "postgres", "postgres", None), Resolver())
+def look_at(port: int, user: str = "postgres") -> PostgresqlLook:
+    return PostgresqlLook(PostgresqlSettings(HOST, port, "postgres", user, None), Resolver())
 
 
 @contextmanager
@@ -109,6 +109,26 @@ def test_the_costliest_statements_have_share_mean_longest_and_calls(postgres: Po
     assert found.since is not None
     assert abs(found.since - time.clock_gettime(time.CLOCK_REALTIME)) < 60
     assert found.notes == ()
+
+
+@pytest.mark.usefixtures("extension")
+def test_a_role_in_pg_monitor_sees_what_others_ask_and_without_the_schema_it_says_what_is_missing(
+    postgres: Postgres,
+) -> None:
+    with postgres.connect() as connection:
+        connection.execute("CREATE ROLE watcher LOGIN IN ROLE pg_monitor")
+        try:
+            with running(postgres, "SELECT pg_sleep(30)"):
+                refused = look_at(postgres.port, "watcher").statements(soon())
+            connection.execute('GRANT USAGE ON SCHEMA "Stats" TO watcher')
+            allowed = look_at(postgres.port, "watcher").statements(soon())
+        finally:
+            connection.execute("DROP OWNED BY watcher")
+            connection.execute("DROP ROLE watcher")
+    assert "pg_stat_statements could not be read: " in refused.notes[0]
+    assert "permission denied for schema Stats" in refused.notes[0]
+    assert "SELECT pg_sleep(?)" in {each.text for each in refused.running}
+    assert any("pg_stat_statements_reset" in each.text for each in allowed.statements)
 
 
 def test_without_the_extension_what_runs_is_shown_and_said_so(postgres: Postgres) -> None:
