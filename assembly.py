@@ -39,7 +39,7 @@ from metrics import Store
 from metrics.promql.limits import Limits
 from outgoing import Outgoing
 from own_loops import LoopReport, NewestFirstLoop
-from own_metrics import OutboxNumbers, OwnNumbers
+from own_metrics import OutboxNumbers, OwnNumbers, ScrapeLoopNumbers
 from runbooks.lease_store import LeasesInDatabase
 from runbooks.levers import factory
 from runbooks.onlooker import Onlooker
@@ -288,7 +288,10 @@ class Showcall:
             jobs=self.upkeep.job_health,
             storage=self.upkeep.storage_health,
             own_metrics=own_metrics.page(
-                numbers, self.upkeep.numbers, OutboxNumbers(self.outgoing.statuses, self.outgoing.counts)
+                numbers,
+                ScrapeLoopNumbers(self.collector.health),
+                self.upkeep.numbers,
+                OutboxNumbers(self.outgoing.statuses, self.outgoing.counts),
             ),
             actions=self.actions,
             slack=self._slack_desk(),

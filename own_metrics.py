@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from alerts.outbox import Outcome
 from alerts.outbox_channel_store import ChannelStatus
+from collector.loop_state import ScrapeLoopHealth
 from collector.round import TargetReport
 from own_loops import LoopReport
 
@@ -54,6 +55,29 @@ class OwnNumbers(Collector):
             seconds.add_metric(name, report.last_seconds)
             age.add_metric(name, float("nan") if report.age is None else report.age)
         yield from (turns, missed, errors, seconds, age)
+
+
+class ScrapeLoopNumbers(Collector):
+    """How the scrape loop keeps time."""
+
+    def __init__(self, health: Callable[[], ScrapeLoopHealth]) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric family."""
+        now = self._health()
+        counts = {
+            "showcall_scrape_rounds": ("Rounds closed.", now.rounds),
+            "showcall_scrape_missed_ticks": ("Rounds left out.", now.missed_ticks),
+            "showcall_scrape_missed_looks": ("Looks at targets left out.", now.missed_scrapes),
+            "showcall_scrape_late_reports": ("Reports missing at a round's end.", now.late_reports),
+            "showcall_scrape_skipped_rounds": ("Rounds not evaluated.", now.skipped_rounds),
+            "showcall_scrape_round_errors": ("Rounds whose hand-over raised.", now.round_errors),
+        }
+        for name, (text, count) in counts.items():
+            yield CounterMetricFamily(name, text, value=count)
+        yield GaugeMetricFamily("showcall_scrape_workers", "Threads that look at targets.", value=now.workers)
+        yield GaugeMetricFamily("showcall_scrape_hanging_targets", "Looks that hang.", value=now.hanging)
 
 
 class OutboxNumbers(Collector):

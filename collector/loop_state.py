@@ -15,6 +15,7 @@ class ScrapeLoopHealth:
         rounds: closed.
         missed_ticks: of rounds, because the loop itself was late by an interval or more.
         missed_scrapes: ticks of targets, for the same reason or because the last look still ran.
+        late_reports: targets that had not reported when their round was closed, summed over rounds.
         skipped_rounds: not evaluated, because the evaluation before took too long.
         round_errors: evaluations that raised.
         hanging: targets whose look did not come back at its deadline.
@@ -23,6 +24,7 @@ class ScrapeLoopHealth:
     rounds: int
     missed_ticks: int
     missed_scrapes: int
+    late_reports: int
     skipped_rounds: int
     round_errors: int
     workers: int
@@ -63,6 +65,7 @@ class Counts:
     rounds: int = 0
     missed_ticks: int = 0
     missed_scrapes: int = 0
+    late_reports: int = 0
 
 
 @dataclass(order=True, slots=True)

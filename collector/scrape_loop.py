@@ -117,6 +117,7 @@ class ScrapeLoop:
             self._counts.rounds,
             self._counts.missed_ticks,
             self._counts.missed_scrapes,
+            self._counts.late_reports,
             self._delivery.skipped,
             self._delivery.errors,
             self._workers.count,
@@ -259,4 +260,6 @@ class ScrapeLoop:
 
     def _close_round(self) -> None:
         self._counts.rounds += 1
-        self._delivery.offer(self._board.close(self._reports, self._slow))
+        closed = self._board.close(self._reports, self._slow)
+        self._counts.late_reports += len(closed.late)
+        self._delivery.offer(closed)

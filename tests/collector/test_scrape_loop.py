@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from collector.actuator import ActuatorSource, PageSettings
 from collector.deadline import Deadline
@@ -209,7 +210,11 @@ def test_a_finding_is_told_although_the_look_worked() -> None:
 
 
 def test_a_fault_of_ours_is_an_internal_error_of_that_target_only() -> None:
-    with looping(target("bad", raising(KeyError("x"))), target("good", Answering())) as (loop, sink):
+    targets = (target("bad", raising(KeyError("x"))), target("good", Answering()))
+    with (
+        capture_logs(),
+        looping(*targets) as (loop, sink),
+    ):  # drawing a traceback takes longer than the timeout
         sink.wait(2)
         assert status(loop, "bad").error_kind is ErrorKind.INTERNAL
         assert status(loop, "good").up
@@ -263,6 +268,7 @@ def test_a_source_that_ignores_its_deadline_is_down_and_its_late_answer_dropped(
         assert not report.up
         sink.wait(9)
         assert loop.health().workers <= 2
+        assert loop.health().late_reports >= 1
         assert status(loop, "good").up
     assert all(len(batch.labels) == 0 for batch in sink.of("stuck"))
     assert set(sink.own("stuck", "up")) == {0.0}
