@@ -16,6 +16,7 @@ from web import (
     messages,
     now,
     own_metrics,
+    report_pages,
     runbooks,
     security,
     sign_in,
@@ -65,6 +66,7 @@ def create_app(parts: ConsoleParts) -> Flask:
         health,
         health_page,
         own_metrics,
+        report_pages,
         queries,
         series,
         state,
@@ -72,6 +74,9 @@ def create_app(parts: ConsoleParts) -> Flask:
         app.register_blueprint(module.blueprint)
     app.jinja_env.globals.update(
         stack_name=parts.settings.name,
+        mode=parts.settings.runbooks.mode.value,
+        latest_report=report_pages.latest,
+        reports_covering=report_pages.covering,
         troubles=lambda: troubles(parts),
         blocked_channels=messages.blocked_channels,
     )
