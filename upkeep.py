@@ -1,5 +1,6 @@
 """Housekeeping wired to the rest: what it may touch, and what the console and /metrics show of it."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,15 @@ import psutil
 
 from alerts.rule_outcome import RuleStatus
 from collector.round import TargetReport
+from dashboards import plan, push
+from dashboards.access import access
+from dashboards.grafana import GrafanaHttp
+from dashboards.trouble import GrafanaError
 from database import Database, DataDirectoryInUseError, DataDirectoryLock
 from housekeeping import backup_store, job_store, jobs, storage
 from housekeeping.backup_store import BackupError
 from housekeeping.daily_digest import Standing
-from housekeeping.job import JobOutcome, Stop, begun, ended
+from housekeeping.job import JobError, JobOutcome, Stop, begun, ended
 from housekeeping.keeper import Housekeeping, JobStatus
 from housekeeping.numbers import HousekeepingNumbers
 from housekeeping.retention import Shelves
@@ -33,13 +38,11 @@ class Watched:
 
     Attributes:
         series: how many are in the store.
-        sync_dashboards: brings dashboards up to date, None where there is nothing to do.
     """
 
     rules: Callable[[], Sequence[RuleStatus]]
     targets: Callable[[], Sequence[TargetReport]]
     series: Callable[[], int]
-    sync_dashboards: Callable[[], str] | None = None
 
 
 class Upkeep:
@@ -56,7 +59,7 @@ class Upkeep:
         self._settings, self._database, self._file = settings, database, database_file
         self._watched = watched
         self._process = psutil.Process()
-        hooks = jobs.Hooks(self._standing, shelves(), watched.sync_dashboards)
+        hooks = jobs.Hooks(self._standing, shelves(), dashboards_sync(settings))
         self._housekeeping = Housekeeping(
             database,
             jobs.build(settings, database, database_file, hooks),
@@ -147,6 +150,23 @@ def restore(backup: Path, database_file: Path, now: float) -> str:
         lock.release()
     kept = f"; the one before is {aside}" if aside is not None else ""
     return f"{database_file} is {backup.name} now{kept}"
+
+
+def dashboards_sync(settings: Settings) -> Callable[[], str] | None:
+    """What brings our folder, data source and dashboard in Grafana up to date; None without a Grafana."""
+    if settings.grafana.url is None:
+        return None
+
+    def sync() -> str:
+        try:
+            with GrafanaHttp(access(settings.grafana, os.environ)) as grafana:
+                wanted = push.wanted(settings)
+                steps = list(push.carry_out(plan.plan(wanted, push.found(wanted, grafana)), grafana))
+        except GrafanaError as error:
+            raise JobError(str(error)) from None
+        return "; ".join(line for step in steps for line in push.lines(step, done=True))
+
+    return sync
 
 
 def shelves() -> Shelves:

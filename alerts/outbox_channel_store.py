@@ -158,6 +158,12 @@ def statuses(connection: Connection) -> Sequence[ChannelStatus]:
     return [_status(connection, _channel(found)) for found in connection.execute(query).mappings()]
 
 
+def owing(connection: Connection) -> frozenset[int]:
+    """Ids of incidents that a channel in use has not told to the end."""
+    in_use = select(channels.c.name).where(channels.c.retired.is_(False))
+    return outbox_store.unfinished(connection, list(connection.execute(in_use).scalars()))
+
+
 def _status(connection: Connection, row: ChannelRow) -> ChannelStatus:
     return ChannelStatus(row, *outbox_store.counts(connection, row.name))
 

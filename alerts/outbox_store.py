@@ -361,8 +361,16 @@ def of_subject(connection: Connection, name: str, subject: str) -> Delivery | No
     return None if found is None else _delivery(found)
 
 
-def prune(tx: Connection, before: float) -> int:
-    """Forget deliveries that were done or dead before a time (Unix seconds); returns how many.
+def unfinished(connection: Connection, names: Sequence[str]) -> frozenset[int]:
+    """Ids of incidents that one of these channels has not told to the end."""
+    query = select(deliveries.c.incident_id).where(
+        deliveries.c.incident_id.is_not(None), deliveries.c.channel.in_(names), _unfinished()
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def forget(tx: Connection, before: float, limit: int) -> int:
+    """Drop up to ``limit`` deliveries that were done or dead before a time (Unix seconds); returns how many.
 
     An incident that is not resolved keeps its delivery, whatever its age.
     """
@@ -370,7 +378,8 @@ def prune(tx: Connection, before: float) -> int:
     unresolved = select(incidents.c.id).where(incidents.c.state != IncidentState.RESOLVED.value)
     over = or_(deliveries.c.incident_id.is_(None), deliveries.c.incident_id.not_in(unresolved))
     old = func.coalesce(deliveries.c.sent_at, deliveries.c.since) < before
-    return tx.execute(deliveries.delete().where(finished, over, old)).rowcount
+    found = select(deliveries.c.id).where(finished, over, old).limit(limit)
+    return tx.execute(deliveries.delete().where(deliveries.c.id.in_(found))).rowcount
 
 
 def _delivery(found: RowMapping) -> Delivery:

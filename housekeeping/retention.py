@@ -10,7 +10,14 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from alerts import alert_store, incident_store, timeline_store
+from alerts import (
+    alert_store,
+    evidence_store,
+    incident_store,
+    outbox_channel_store,
+    outbox_store,
+    timeline_store,
+)
 from database import Database
 from housekeeping.job import Stop
 from runbooks import decision_store, intent_store, kill_switch_store, lease_store, request_store, run_store
@@ -54,6 +61,7 @@ class Shelves:
 OWN_SHELVES = Shelves(
     of_incident={
         "timeline rows": timeline_store.forget_incident,
+        "evidence": evidence_store.forget_incident,
         "decisions": decision_store.forget_incident,
         "lever writes": intent_store.forget_incident,
         "runs": run_store.forget_incident,
@@ -63,11 +71,13 @@ OWN_SHELVES = Shelves(
         "timeline rows": timeline_store.forget,
         "alerts": alert_store.forget,
         "requests": request_store.forget,
+        "messages": outbox_store.forget,
         "kill switch turns": kill_switch_store.forget,
     },
     pins=(
         lambda connection, _: alert_store.with_active(connection),
         lambda connection, _: lease_store.of_incidents(connection),
+        lambda connection, _: outbox_channel_store.owing(connection),
         run_store.with_unfinished,
     ),
 )

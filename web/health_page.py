@@ -41,6 +41,11 @@ class HealthView:
         return sorted(found, key=lambda check: check.status != "fail")
 
     @property
+    def channels(self) -> list[Check]:
+        """What messages go out by."""
+        return [check for check in self.checks if check.name.startswith("channel:")]
+
+    @property
     def headline(self) -> str:
         """The state in one sentence."""
         return HEADLINES[self.status]
