@@ -35,9 +35,19 @@ def _utc(seconds: float) -> str:
     return f"{day // 3600:02d}:{day // 60 % 60:02d}:{day % 60:02d} UTC"
 
 
-def link(address: str, label: str) -> str:
+def cut(text: str, limit: int) -> str:
+    """Escaped text of at most so many characters of markup, with a sign where there was more."""
+    kept = plain(text[: 4 * limit])
+    whole = escaped(kept)
+    while len(whole) > limit:
+        kept = kept[: min(limit, len(kept) * 4 // 5)]
+        whole = f"{escaped(kept)}…"
+    return whole
+
+
+def link(address: str, label: str, limit: int = 400) -> str:
     """A link of ours; the label is of any origin."""
-    return f"<{address.replace('>', '%3E').replace('|', '%7C')}|{escaped(label).replace('|', '¦')}>"
+    return f"<{address.replace('>', '%3E').replace('|', '%7C')}|{cut(label, limit).replace('|', '¦')}>"
 
 
 def fitted(pieces: list[str], limit: int, rest: str) -> str:
