@@ -14,7 +14,7 @@ BUDGET_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Kept(Generic[Value]):
+class KeptAnswer(Generic[Value]):
     """An answer and when it was asked for, Unix seconds."""
 
     value: Value
@@ -38,7 +38,7 @@ class Lately(Generic[Value]):
         self._ask = ask
         self._clock = clock
         self._elapsed = elapsed
-        self._kept: dict[str, Kept[Value]] = {}
+        self._kept: dict[str, KeptAnswer[Value]] = {}
         self._lock = threading.Lock()
 
     def one(self, key: str) -> Value:
@@ -46,7 +46,7 @@ class Lately(Generic[Value]):
         with self._lock:
             now = self._clock()
             if self._is_old(key, now):
-                self._kept[key] = Kept(self._ask(key, now), now)
+                self._kept[key] = KeptAnswer(self._ask(key, now), now)
             return self._kept[key].value
 
     def all(self, keys: Sequence[str]) -> Mapping[str, Value]:
@@ -56,7 +56,7 @@ class Lately(Generic[Value]):
             wanted = set(keys)
             self._kept = {key: kept for key, kept in self._kept.items() if key in wanted}
             for key in sorted((key for key in keys if self._is_old(key, now)), key=self._asked_at):
-                self._kept[key] = Kept(self._ask(key, now), now)
+                self._kept[key] = KeptAnswer(self._ask(key, now), now)
                 if self._elapsed() - begun > BUDGET_SECONDS:
                     break
             return {key: kept.value for key, kept in self._kept.items()}
