@@ -78,6 +78,10 @@ class Upkeep:
         """End at the next step of each job; False when one had not after so many seconds."""
         return self._housekeeping.stop(within)
 
+    def look(self) -> None:
+        """Look now, without waiting for the next turn."""
+        self._housekeeping.look()
+
     def report(self) -> LoopReport:
         """How the looking does."""
         return self._housekeeping.report()

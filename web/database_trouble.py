@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,9 +11,14 @@ EVERY_SECONDS = 30.0
 
 
 class DatabaseTrouble:
-    """Called from any thread."""
+    """Called from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        elapsed: a clock for durations only.
+    """
+
+    def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._elapsed = elapsed
         self._lock = threading.Lock()
         self._told: float | None = None
         self._untold = 0
@@ -20,7 +26,7 @@ class DatabaseTrouble:
     def tell(self, error: SQLAlchemyError, where: str) -> None:
         """Say it, unless it was said a moment ago."""
         with self._lock:
-            now = time.monotonic()
+            now = self._elapsed()
             if self._told is not None and now - self._told < EVERY_SECONDS:
                 self._untold += 1
                 return

@@ -3,15 +3,20 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright import sync_api as playwright
 
+import comparison
 from alerts import timeline_store
 from alerts.alert_state import Alert, AlertState
 from alerts.timeline import NewTimelineRow, TimelineKind
+from stack.drills.comparison_file import Made
+from tests.stack.comparison_story import good_comparison
 from tests.web import frozen_evidence
 from tests.web.desk import NOW, Desk
+from web.server import WebServer
 from web.sign_in import new_code
 
 CHROMIUM = shutil.which("chromium")
@@ -33,6 +38,7 @@ pytestmark = [
 ]
 
 
+REPORT = "20261122T160000Z-pool_exhaustion-comparison"
 RULE_PAGE = "/alerts/rule?key=service/ErrorRatioHigh"
 
 
@@ -188,4 +194,33 @@ def test_s06_markup_in_an_alert_stays_text_in_the_living_pieces(
         browser.page.wait_for_timeout(1200)
         assert "owned" not in browser.page.title()
         assert browser.page.locator("main img").count() == 0
+    assert browser.complaints == []
+
+
+@pytest.fixture
+def served_with_a_report(desk: Desk, tmp_path: Path) -> Iterator[str]:
+    """The console over a shelf with one whole report on it."""
+    made = Made(NOW, "0.1.0", "showcall drill pool_exhaustion --compare")
+    comparison.write(good_comparison(), made, tmp_path / "reports", REPORT)
+    settings = desk.parts.settings
+    web = settings.web.model_copy(update={"port": 0})
+    settings = settings.model_copy(update={"web": web, "data_dir": tmp_path})
+    server = WebServer(replace(desk.parts, settings=settings))
+    server.start()
+    yield server.address
+    server.stop()
+
+
+@pytest.mark.parametrize("browser", [360, 1440], indirect=True)
+def test_a_report_keeps_its_looks_under_its_policy_and_fits_the_screen(
+    served_with_a_report: str, desk: Desk, browser: Browser
+) -> None:
+    browser.sign_in(served_with_a_report, new_code(desk.database, "mina", NOW))
+    for path in ("/reports", f"/reports/{REPORT}"):
+        browser.page.goto(served_with_a_report + path)
+        wide, screen = browser.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= screen, path
+    line = browser.page.locator("svg .line.first").first
+    assert line.evaluate("each => getComputedStyle(each).stroke") == "rgb(194, 80, 12)"
+    assert browser.page.locator("figure").count() == 8
     assert browser.complaints == []
