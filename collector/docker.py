@@ -44,7 +44,7 @@ class DockerSource:
         """The newest of every container. Down: the daemon does not answer, or no container gives stats."""
         try:
             link = self._link
-            if link is None or not link.lively():
+            if link is None or not link.alive() or not link.lively():
                 link = self._linked(self._ping.ask(deadline))
             view = link.watch.view(deadline, events=link.events_error is None)
             self._check_count(view)
@@ -62,8 +62,9 @@ class DockerSource:
         self._readings = {}
 
     def _linked(self, greeting: Greeting) -> DockerLink:
-        if self._link is not None and self._link.greeting.version != greeting.version:
-            self._link.stop()  # the daemon was replaced by another one
+        link = self._link
+        if link is not None and (link.greeting.version != greeting.version or not link.alive()):
+            link.stop()  # the daemon was replaced by another one, or a thread has ended by a fault
             self._link = None
         if self._link is None:
             self._link = DockerLink(self._settings, greeting, lambda: self._daemon(greeting.version))

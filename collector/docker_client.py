@@ -59,10 +59,16 @@ class DockerDaemon:
         base_url: ``unix://...`` or ``tcp://...``.
         version: of the Engine API.
         labels: which containers, ``key=value`` each; all without any.
+
+    Raises:
+        ScrapeError: the SDK cannot use its configuration or the daemon's version.
     """
 
     def __init__(self, base_url: str, version: str, labels: Sequence[str]) -> None:
-        self._client = ReadingClient(base_url, version=version, timeout=TIMEOUT_SECONDS)
+        try:
+            self._client = ReadingClient(base_url, version=version, timeout=TIMEOUT_SECONDS)
+        except DockerException as error:  # the SDK reads the user's own Docker configuration
+            raise ScrapeError(ErrorKind.INTERNAL, f"the Docker SDK refuses to start: {error}") from None
         self._client.trust_env = False  # no proxy, no .netrc: the daemon is where it was said to be
         self._filters: Mapping[str, list[str]] = {"label": list(labels)} if labels else {}
 

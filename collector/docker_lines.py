@@ -33,6 +33,8 @@ class LineFeed:
         """Bytes off the wire. Raises ScrapeError when nothing more can be made of the answer."""
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise  # a fault of ours in a callback, not of the answer
         except httptools.HttpParserError:
             text = f"{self._path} was not answered in HTTP/1: {data[:40]!r}"
             raise ScrapeError(ErrorKind.BAD_FORMAT, text) from None

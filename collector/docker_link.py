@@ -75,6 +75,10 @@ class DockerLink:
         """Whether stats came lately and nothing broke since: as good a sign of life as an answer."""
         return time.monotonic() - self._heard < LIVELY_SECONDS
 
+    def alive(self) -> bool:
+        """Whether both threads run."""
+        return self._streams.alive() and self.watch.alive()
+
     def stop(self) -> None:
         """End both threads."""
         self._streams.stop(STOP_SECONDS)

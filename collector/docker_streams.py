@@ -103,6 +103,10 @@ class StreamLoop:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def want(self, address: Address, streams: Mapping[str, Stream]) -> None:
         """From now on these streams, by key; others are closed."""
         self._wanted = _Wanted(address, dict(streams))

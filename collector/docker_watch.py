@@ -96,6 +96,10 @@ class ContainerWatch:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def alive(self) -> bool:
+        """Whether the thread runs; what ended it is said by the look that saw it."""
+        return self._thread.is_alive()
+
     def view(self, deadline: Deadline, events: bool = True) -> View:
         """What is known; a first list is waited for. Has an old one renewed, sooner where no events come.
 
@@ -161,15 +165,20 @@ class ContainerWatch:
             daemon = self._make()
             while self._wait():
                 self._refresh(daemon)
+        except ScrapeError as error:
+            self._fail(error)
         except Exception as error:  # it must be seen, and every look says so
             structlog.get_logger().exception("docker.watch.fault")
             text = f"fault in Showcall: {type(error).__name__} (see its log)"
-            with self._change:
-                self._error = ScrapeError(ErrorKind.INTERNAL, text)
-                self._change.notify_all()
+            self._fail(ScrapeError(ErrorKind.INTERNAL, text))
         finally:
             if daemon is not None:
                 daemon.close()
+
+    def _fail(self, error: ScrapeError) -> None:
+        with self._change:
+            self._error = error
+            self._change.notify_all()
 
     def _wait(self) -> bool:
         """Until there is something to ask; whether to go on."""
@@ -184,9 +193,7 @@ class ContainerWatch:
         try:
             found = daemon.containers()
         except ScrapeError as error:
-            with self._change:
-                self._error = error
-                self._change.notify_all()
+            self._fail(error)
             return
         due = self._take(found)
         self._changed(tuple(found.values()))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from collector import docker_client, docker_link, docker_readings, docker_streams, docker_watch
 from collector.round import ErrorKind, Round
@@ -338,6 +339,34 @@ def test_f15_a_hanging_source_leaves_no_thread_behind_once_its_question_has_ende
         rig.source.close()
         eventually(lambda: threading.active_count() == before)
         eventually(lambda: rig.daemon.open == 0)
+
+
+def test_f15_a_configuration_that_the_sdk_cannot_read_is_named_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text('{"auths": {"registry.example": 5}}', encoding="utf-8")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with watched() as rig:
+        rig.daemon.add(IDENTITY, "concert")
+        error = rig.failure()
+        assert error.kind is ErrorKind.INTERNAL
+        assert error.text.startswith("the Docker SDK refuses to start: ")
+        (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+        eventually(lambda: rig.failed() is None)
+        rig.sees_stats("concert")
+
+
+def test_f15_a_thread_that_ended_by_a_fault_of_ours_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse = docker_link.parse_event
+    with watched() as rig, capture_logs() as logs:
+        rig.daemon.add(IDENTITY, "concert")
+        rig.sees_stats("concert")
+        monkeypatch.setattr(docker_link, "parse_event", lambda _: 1 / 0)
+        rig.daemon.event("oom", IDENTITY)
+        eventually(lambda: logs)
+        monkeypatch.setattr(docker_link, "parse_event", parse)
+        rig.sees_stats("concert")
+        assert [entry["event"] for entry in logs] == ["docker.streams.fault"]
 
 
 class Steady:
