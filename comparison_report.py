@@ -35,8 +35,8 @@ STORY = frozenset(
 )
 TONES = {
     Conclusion.SHOWN: (Tone.GOOD, "Prevented: the failure appears left alone, and not with runbooks acting"),
-    Conclusion.NOT_SHOWN: (Tone.BAD, "Not shown"),
-    Conclusion.INCONCLUSIVE: (Tone.UNSURE, "Inconclusive"),
+    Conclusion.NOT_SHOWN: (Tone.BAD, "Not shown: something that had to follow did not"),
+    Conclusion.INCONCLUSIVE: (Tone.UNSURE, "Inconclusive: play it again"),
 }
 PAINTS = (Paint.FIRST, Paint.SECOND)
 

@@ -17,6 +17,7 @@ SIDE = 1000
 _FILLING = 'width="100%" height="100%"'
 _MOST_TICKS = 5
 _LETTER_ROOM = 0.05
+_NEAR_TOP = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,10 @@ def _grid(x: Scale, y: Scale) -> Iterator[str]:
 
 def _limits(chart: Chart, y: Scale) -> Iterator[str]:
     for limit in chart.limits:
-        place = _percent(1 - y.share(limit.value))
+        share = y.share(limit.value)
+        place, below = _percent(1 - share), "1.05em" if share > _NEAR_TOP else "-0.35em"
         yield f'<line class="limit" x1="0" x2="100%" y1="{place}" y2="{place}"/>'
-        yield f'<text class="limit" x="100%" y="{place}" dx="-4" dy="-0.35em">{escape(limit.name)}</text>'
+        yield f'<text class="limit" x="100%" y="{place}" dx="-4" dy="{below}">{escape(limit.name)}</text>'
 
 
 def _marks(marks: Sequence[Mark], x: Scale) -> Iterator[str]:

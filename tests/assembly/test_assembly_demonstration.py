@@ -1,5 +1,6 @@
 """What the demo refuses, keeps and shows; the story itself is played elsewhere."""
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 import demonstration
 import rehearsal
+from alerts import timeline_store
 from demonstration import DemoPlan, figures_command
 from rehearsal import KEPT, RehearsalError, Site, private_log, remove_old
 from settings import load
@@ -129,3 +131,22 @@ def test_a_drill_in_observe_mode_is_the_long_one_of_a_stack_left_alone(
     assert (asked.wanted.act_within, asked.surge_seconds) == (60.0, DrillPlan().surge_seconds)
     assert DemoPlan(site, stay=False, mode=RunbookMode.AUTO).played == DrillPlan()
     assert DemoPlan(site, stay=False).played == DrillPlan()
+
+
+def test_a_showcall_is_started_in_the_mode_that_the_drill_wants_and_says_so(
+    tmp_path: Path, free_port: int
+) -> None:
+    for room in ("alerts", "runbooks"):
+        (tmp_path / room).symlink_to(CONFIG.parent / room)
+    (tmp_path / "config.yaml").write_text(re.sub(r"port: 18300", f"port: {free_port}", CONFIG.read_text()))
+    config = tmp_path / "config.yaml"
+    site = Site(load(config), config, lambda: 1_795_363_200.0)
+    said = StringIO()
+    console = Console(file=said, width=200)
+    with rehearsal.showcall_up(site, tmp_path / "run", RunbookMode.OBSERVE, console) as database:
+        assert "Showcall, observe mode" in said.getvalue()
+        code = re.search(r"#code=(\S+)", said.getvalue())
+        assert code is not None
+        with database.reading() as connection:
+            assert timeline_store.since(connection, 0) is not None
+    assert "Runbooks observe mode" in (tmp_path / "run" / "showcall.log").read_text()

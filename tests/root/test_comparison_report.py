@@ -167,7 +167,7 @@ def test_a_host_that_was_too_fast_is_said_in_the_conclusion_and_beside_the_machi
     samples = tuple(replace(s, pool_timeouts=0, pool_uses=7 * (s.at - START)) for s in drill.samples)
     found = replace(good_comparison(), left_alone=replace(drill, samples=samples, log=()))
     report = report_of(found)
-    assert (report.tone, report.verdict) == (Tone.UNSURE, "Inconclusive")
+    assert (report.tone, report.verdict) == (Tone.UNSURE, "Inconclusive: play it again")
     assert "the host was too fast" in report.conclusion
     text = " ".join(read(page(report)).texts)
     assert "7.00 (+46 %). That is too fast for the failure to appear." in text

@@ -154,7 +154,10 @@ def test_no_page_is_wider_than_the_screen(served: str, desk: Desk, browser: Brow
         frozen_evidence.log("x" * 600),
     )  # fmt: skip
     browser.sign_in(served, new_code(desk.database, "mina", NOW))
-    pages = ("/", "/incidents", f"/incidents/{number}", "/account", "/alerts", RULE_PAGE, "/runbooks")
+    pages = (
+        "/", "/incidents", f"/incidents/{number}", "/account", "/alerts", RULE_PAGE, "/runbooks", "/messages",
+        "/status",
+    )  # fmt: skip
     for path in pages:
         browser.page.goto(served + path)
         browser.page.wait_for_timeout(500)
