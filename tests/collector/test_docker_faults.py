@@ -357,14 +357,13 @@ def test_f15_a_configuration_that_the_sdk_cannot_read_is_named_and_tried_again(
 
 
 def test_f15_a_thread_that_ended_by_a_fault_of_ours_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = docker_link.parse_event
     with watched() as rig, capture_logs() as logs:
         rig.daemon.add(IDENTITY, "concert")
         rig.sees_stats("concert")
-        monkeypatch.setattr(docker_link, "parse_event", lambda _: 1 / 0)
-        rig.daemon.event("oom", IDENTITY)
-        eventually(lambda: logs)
-        monkeypatch.setattr(docker_link, "parse_event", parse)
+        with monkeypatch.context() as broken:
+            broken.setattr(docker_link, "parse_event", lambda _: 1 / 0)
+            rig.daemon.event("oom", IDENTITY)
+            eventually(lambda: logs)
         rig.sees_stats("concert")
         assert [entry["event"] for entry in logs] == ["docker.streams.fault"]
 
