@@ -85,16 +85,18 @@ def view(part: ConsoleParts, incident_id: int, rows_shown: int = 0) -> IncidentV
         levers=levers,
         rows=rows,
         decisions=decisions,
-        why_not=why_nobody_acts(incident, runs),
+        why_not=why_nobody_acts(part, incident, runs),
         titles=titles(part.settings),
     )
 
 
-def why_nobody_acts(incident: Incident, runs: Sequence[Run]) -> tuple[WhyNotActing, ...]:
-    """Why no runbook acts in an incident that is not over; empty while one does."""
+def why_nobody_acts(part: ConsoleParts, incident: Incident, runs: Sequence[Run]) -> tuple[WhyNotActing, ...]:
+    """Why no runbook acts in an incident that is not over; empty while one does or not all were seen."""
     if incident.state is IncidentState.RESOLVED or any(run.state in ACTIVE for run in runs):
         return ()
-    return why_not_in_incident(tuple(mirror().looks().values()), incident.id)
+    looks = tuple(mirror().looks().values())
+    whole = len(looks) == len(part.onlooker.catalog.runbooks)
+    return why_not_in_incident(looks, incident.id) if whole else ()
 
 
 def titles(settings: Settings) -> Mapping[str, str]:

@@ -10,7 +10,10 @@ Value = TypeVar("Value")
 
 KEPT_SECONDS = 1.0
 BUDGET_SECONDS = 0.05
-"""What all questions of one look may take together; the rest keep their older answer until the next look."""
+"""What asking anew may take in one look; the rest keep their older answer until the next look."""
+
+FIRST_BUDGET_SECONDS = 1.0
+"""What asking for the first time may take in one look: a page without its answers says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,16 @@ class Lately(Generic[Value]):
             return self._kept[key].value
 
     def all(self, keys: Sequence[str]) -> Mapping[str, Value]:
-        """The answers there are: the oldest are asked anew for as long as the budget lasts, at least one."""
+        """The answers there are: asked for the first time, then the oldest anew, while the budgets last."""
         with self._lock:
             now, begun = self._clock(), self._elapsed()
             wanted = set(keys)
             self._kept = {key: kept for key, kept in self._kept.items() if key in wanted}
             for key in sorted((key for key in keys if self._is_old(key, now)), key=self._asked_at):
-                self._kept[key] = KeptAnswer(self._ask(key, now), now)
-                if self._elapsed() - begun > BUDGET_SECONDS:
+                budget = BUDGET_SECONDS if key in self._kept else FIRST_BUDGET_SECONDS
+                if self._elapsed() - begun > budget:
                     break
+                self._kept[key] = KeptAnswer(self._ask(key, now), now)
             return {key: kept.value for key, kept in self._kept.items()}
 
     def _is_old(self, key: str, now: float) -> bool:

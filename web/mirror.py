@@ -39,7 +39,7 @@ class Mirror:
         return self._charts.one(key)
 
     def looks(self) -> Mapping[str, RunbookLook]:
-        """Every runbook by name, in the catalog's order."""
+        """Every runbook by name, in the catalog's order; one is missing until its turn has come."""
         names = [runbook.name for runbook in self._part.onlooker.catalog.runbooks]
         found = self._looks.all(names)
         return {name: found[name] for name in names if name in found}

@@ -19,8 +19,8 @@ def _rule(part: ConsoleParts, subject: str) -> str:
     return render_template("_rule_pieces.html", view=found) if found else ""
 
 
-def _runbooks(_part: ConsoleParts, _subject: str) -> str:
-    return render_template("_runbooks_pieces.html", view=runbooks.view())
+def _runbooks(part: ConsoleParts, _subject: str) -> str:
+    return render_template("_runbooks_pieces.html", view=runbooks.view(part))
 
 
 def _runbook(_part: ConsoleParts, subject: str) -> str:

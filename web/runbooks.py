@@ -40,10 +40,18 @@ class ShownRunbook:
     own_mode: str
 
 
+@dataclass(frozen=True, slots=True)
+class RunbooksView:
+    """The page; ``waiting``: runbooks that were not looked at yet."""
+
+    runbooks: tuple[ShownRunbook, ...]
+    waiting: tuple[str, ...]
+
+
 @blueprint.get("")
 def listing() -> str:
     """Every runbook."""
-    return render_template("runbooks.html", view=view())
+    return render_template("runbooks.html", view=view(parts()))
 
 
 @blueprint.get("/<name>")
@@ -56,9 +64,11 @@ def page(name: str) -> str:
     return render_template("runbook.html", shown=found, page=author_page(part, name))
 
 
-def view() -> tuple[ShownRunbook, ...]:
+def view(part: ConsoleParts) -> RunbooksView:
     """Every runbook as it stands."""
-    return tuple(shown(look) for look in mirror().looks().values())
+    looks = mirror().looks()
+    waiting = tuple(each.name for each in part.onlooker.catalog.runbooks if each.name not in looks)
+    return RunbooksView(tuple(shown(look) for look in looks.values()), waiting)
 
 
 def one(name: str) -> ShownRunbook | None:

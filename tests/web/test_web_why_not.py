@@ -21,8 +21,8 @@ from runbooks.kill_switch import KillSwitch
 from runbooks.lever import LeverReading
 from runbooks.lever_store import KnownLever
 from tests.web.desk import NOW, Desk, Numbers
-from web.lately import BUDGET_SECONDS, Lately
-from web.mirror import lag
+from web.lately import BUDGET_SECONDS, FIRST_BUDGET_SECONDS, Lately
+from web.mirror import Mirror, lag
 
 ATTACK = "<img src=x onerror=alert(1)>"
 
@@ -273,12 +273,25 @@ def test_a_look_stops_asking_when_its_budget_is_spent_and_goes_on_with_the_oldes
 
     kept = Lately(ask, desk.parts.clock, ticking(BUDGET_SECONDS * 0.7))
     keys = [f"rule-{index}" for index in range(5)]
-    assert len(kept.all(keys)) == 2
-    assert len(kept.all(keys)) == 4
-    kept.all(keys)
+    assert len(kept.all(keys)) == 5
     desk.clock[0] += 5
     kept.all(keys)
-    assert asked == ["rule-0", "rule-1", "rule-2", "rule-3", "rule-4", "rule-0", "rule-1"]
+    kept.all(keys)
+    assert asked[5:] == ["rule-0", "rule-1"]
+
+
+def test_even_the_first_look_has_an_end_and_says_what_was_not_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Lately(lambda key, _: key, desk.parts.clock, ticking(FIRST_BUDGET_SECONDS * 0.7))
+    assert kept.all(["a", "b"]) == {"a": "a"}
+    desk.sign_in()
+    monkeypatch.setattr(Mirror, "looks", lambda _: {})
+    page = text(desk, "/runbooks")
+    assert "Not looked at yet, their turn comes within seconds" in page
+    assert '/runbooks/trip_breaker"' in page
+    number = desk.open_incident()
+    assert "Why nobody acts now" not in text(desk, f"/incidents/{number}")
 
 
 def test_what_left_the_configuration_is_forgotten(desk: Desk) -> None:
