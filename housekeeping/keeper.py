@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from database import Database
 from housekeeping import job_store
+from housekeeping.daemon_threads import DaemonThreads
 from housekeeping.decision import (
     JobReason,
     JobVerdict,
@@ -78,7 +78,7 @@ class Housekeeping:
             "housekeeping", lambda _: self.look(), idle=LOOK_SECONDS, on_idle=self.look
         )
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(THREADS)},
+            executors={"default": DaemonThreads(THREADS)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
             daemon=True,

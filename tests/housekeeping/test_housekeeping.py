@@ -1,5 +1,6 @@
 """Jobs over restarts: what was missed is done once, what died is known, what is stopped goes on."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from housekeeping.backup_store import BackupError
-from housekeeping.job import JobOutcome
+from housekeeping.job import Job, JobOutcome, Stop
 from housekeeping.keeper import Housekeeping, NotLookedError
 from housekeeping.schedule import Every, next_due
 from tests.housekeeping.house import DAY, NIGHTLY, NOW, House, Labour, eventually
@@ -82,6 +83,25 @@ def test_a_stop_ends_a_running_job_between_two_steps_and_it_goes_on_after_the_ne
     with at_work(house.keeper(again.job(schedule=Every(DAY)))) as keeper:
         keeper.look()
         eventually(lambda: house.state("backup").outcome is JobOutcome.DONE)
+
+
+def test_a_job_that_hangs_does_not_keep_showcall_from_ending(house: House) -> None:
+    hangs, forever = threading.Event(), threading.Event()
+
+    def work(_now: float, _stop: Stop) -> str:
+        hangs.set()
+        forever.wait(30)
+        return ""
+
+    keeper = house.keeper(Job("backup", "Backup", Every(DAY), work))
+    keeper.start()
+    keeper.look()
+    assert hangs.wait(5)
+    assert not keeper.stop(0.1)
+    (thread,) = [each for each in threading.enumerate() if each.name.startswith("job-backup")]
+    assert thread.daemon
+    forever.set()
+    thread.join(5)
 
 
 def test_a_job_that_fails_says_why_and_is_tried_again_after_ten_minutes(house: House) -> None:
