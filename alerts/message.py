@@ -116,7 +116,7 @@ def _state(incident: Incident) -> tuple[Part, ...]:
 
 def _owner(incident: Incident) -> tuple[Part, ...]:
     if incident.acknowledged_by is None:
-        return ("nobody yet",)
+        return ("nobody" if incident.state is IncidentState.RESOLVED else "nobody yet",)
     if incident.acknowledged_at is None:
         return (incident.acknowledged_by,)
     return (f"{incident.acknowledged_by}, since ", At(incident.acknowledged_at))
