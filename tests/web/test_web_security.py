@@ -9,13 +9,15 @@ from web.session_store import Role
 from web.sign_in import new_code
 
 OPEN = {
-    "/sign-in", "/-/healthy", "/-/ready", "/health", "/metrics",
+    "/sign-in", "/-/healthy", "/-/ready", "/health", "/metrics", "/slack/interactions",
 }  # fmt: skip
+READING = "/api/v1/"
+"""Questions that may be asked by POST too, because they are long."""
 
 
 def routes(desk: Desk) -> list[tuple[str, str]]:
     return [
-        (method, rule.rule.replace("<int:incident_id>", "1"))
+        (method, rule.rule.replace("<int:incident_id>", "1").replace("<name>", "slack"))
         for rule in desk.client.application.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.endpoint != "static"
@@ -37,7 +39,7 @@ def test_s14_a_viewer_is_refused_by_every_route_that_acts(desk: Desk) -> None:
     found = {
         path: desk.client.post(path, data={"csrf_token": token}).status_code
         for method, path in routes(desk)
-        if method == "POST" and path not in own
+        if method == "POST" and path not in own | OPEN and not path.startswith(READING)
     }
     assert found
     assert set(found.values()) == {403}
