@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from database import Database
 from settings.schema import WebSettings
-from web import session_store
+from web import machine_access, session_store
 from web.parts import parts
 from web.session_store import Role, Session
 
@@ -44,6 +44,12 @@ def public(view: View) -> View:
     return view
 
 
+def machine(view: View) -> View:
+    """Mark a view as one that machines may read with a token; it must not change anything."""
+    view.is_for_machines = True  # type: ignore[attr-defined]
+    return view
+
+
 def responder(view: View) -> View:
     """Mark a view as one that needs the role responder."""
     view.needs_role = Role.RESPONDER  # type: ignore[attr-defined]
@@ -66,6 +72,8 @@ def check_request() -> BaseResponse | None:
     g.session = current_session()
     if getattr(view, "is_public", False):
         return None
+    if getattr(view, "is_for_machines", False):
+        return None if g.session else machine_access.refusal(parts().settings.web)
     if g.session is None:
         return _sign_in_first()
     _check_role_and_form(view, g.session)

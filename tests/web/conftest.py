@@ -11,6 +11,7 @@ from alerts.rule_outcome import RuleHealth, RuleStatus
 from collector.round import ErrorKind, TargetReport
 from configuration import Configuration
 from database import Database
+from metrics.store import Store
 from runbooks.onlooker import Onlooker
 from runbooks.trouble import IncidentsInDatabase
 from settings.schema import Settings
@@ -54,6 +55,7 @@ def desk(tmp_path: Path, demo: Configuration) -> Iterator[Desk]:
         settings=demo.settings,
         database=database,
         asker=numbers,
+        series=Store(),
         clock=lambda: clock[0],
         targets=lambda: tuple(reports),
         rules=lambda: tuple(statuses),
