@@ -7,11 +7,12 @@ export URLLIB3_NO_OVERRIDE := 1
 export PIP_NO_BINARY := urllib3-future
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-deps check format lock compose-secrets clean help
+.PHONY: demo test test-deps promqltest check format lock compose-secrets clean help
 
 help:
 	@echo "make demo       the concert stack, Showcall, a surge, an incident and its mitigation"
 	@echo "make test       every test (make test-deps first adds Chromium and promtool where apt is there)"
+	@echo "make promqltest the evaluations of Prometheus' own PromQL tests, and what is left out of them"
 	@echo "make check      ruff, format, mypy, imports, docs"
 	@echo "make lock       write the lock files anew from pyproject.toml"
 	@echo "make compose-secrets   random passwords for the stack in containers, see docs/compose.md"
@@ -22,6 +23,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+promqltest: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.metrics.promqltest_count
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -13,9 +13,10 @@ from metrics.promql.context import Budget, Context
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import LabelSets
 from metrics.promql.limits import Limits, check_steps
+from metrics.promql.notes import Notes
 from metrics.series_index import SeriesIndex
 from metrics.snapshot import Snapshot
-from metrics.values import Appended, Batch, Labels, Matrix, Metadata, QueryResult, label
+from metrics.values import Answer, Appended, Batch, Labels, Matrix, Metadata, QueryResult, label
 
 _SWEEP_MS = 10_000
 """How often grids that nobody appends to are looked at for old samples."""
@@ -66,10 +67,19 @@ class Store:
 
     def query(self, expr: str, at: float) -> QueryResult:
         """Evaluate at one time (Unix seconds). Raises QueryError."""
-        return answers.instant(answers.parsed(expr), self._context(np.array([_ms(at)])))
+        return self.ask(expr, at).result
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> Matrix:
         """Evaluate at start, start+step, ... end (seconds). Raises QueryError."""
+        return self.ask_range(expr, start, end, step).result
+
+    def ask(self, expr: str, at: float) -> Answer[QueryResult]:
+        """As ``query``, with warnings and infos."""
+        context = self._context(np.array([_ms(at)]))
+        return answers.annotated(answers.instant(answers.parsed(expr), context), context, expr)
+
+    def ask_range(self, expr: str, start: float, end: float, step: float) -> Answer[Matrix]:
+        """As ``query_range``, with warnings and infos."""
         first, last, step_ms = _ms(start), _ms(end), _ms(step)
         if step_ms <= 0:
             text = "zero or negative query resolution step widths are not accepted. Try a positive integer"
@@ -77,7 +87,8 @@ class Store:
         if last < first:
             raise QueryError(ErrorKind.BAD_DATA, "end timestamp must not be before start time")
         check_steps((last - first) // step_ms, self._limits)
-        return answers.over_range(answers.parsed(expr), self._context(np.arange(first, last + 1, step_ms)))
+        context = self._context(np.arange(first, last + 1, step_ms))
+        return answers.annotated(answers.over_range(answers.parsed(expr), context), context, expr)
 
     def freshness(self, expr: str, at: float) -> float | None:
         """Age in seconds of the oldest newest-sample over the selectors; see ``Asker.freshness``.
@@ -155,6 +166,7 @@ class Store:
             subquery_step_ms=self._subquery_step_ms,
             delayed=self._delayed,
             budget=Budget(self._limits.max_samples),
+            notes=Notes(),
         )
 
     def _matched(self, selectors: Sequence[str]) -> list[LabelSets]:

@@ -6,7 +6,7 @@ as Prometheus does.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,23 @@ class Matrix:
 
 QueryResult: TypeAlias = Scalar | String | Vector | Matrix
 
+Result = TypeVar("Result", bound=Scalar | String | Vector | Matrix)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Result]):
+    """A result and what Prometheus tells beside it.
+
+    Attributes:
+        result: the value.
+        warnings: such as ``PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)``.
+        infos: such as ``PromQL info: metric might not be a counter, ... (1:6)``.
+    """
+
+    result: Result
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -126,6 +143,16 @@ class Asker(Protocol):
 
     def origins(self, expr: str, at: float) -> frozenset[str]:
         """The origins whose series the selectors of ``expr`` matched within the lookback, stale ones too."""
+
+
+class AnnotatedAsker(Asker, Protocol):
+    """An asker that also gives the warnings and infos of an evaluation, as the HTTP API shows them."""
+
+    def ask(self, expr: str, at: float) -> Answer[QueryResult]:
+        """As ``query``."""
+
+    def ask_range(self, expr: str, start: float, end: float, step: float) -> Answer[Matrix]:
+        """As ``query_range``."""
 
 
 def label(labels: Labels, name: str, default: str = "") -> str:

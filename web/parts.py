@@ -11,7 +11,7 @@ from alerts.running_action import RunningActions
 from alerts.slack.credentials import Secret
 from collector.round import TargetReport
 from database import Database
-from metrics.values import Asker, Labels, Metadata
+from metrics.values import AnnotatedAsker, Labels, Metadata
 from runbooks.onlooker import Onlooker
 from settings.schema import Settings
 
@@ -115,7 +115,7 @@ class ConsoleParts:
 
     settings: Settings
     database: Database
-    asker: Asker
+    asker: AnnotatedAsker
     series: SeriesBook
     clock: Callable[[], float]
     targets: Callable[[], Sequence[TargetReport]]

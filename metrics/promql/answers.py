@@ -10,10 +10,12 @@ from metrics.promql.context import Context
 from metrics.promql.evaluator import evaluate
 from metrics.promql.frame import Frame, Numbers, Text, Value, merged
 from metrics.promql.label_sets import settled
+from metrics.promql.literals import readable
+from metrics.promql.notes import Severity
 from metrics.promql.parser import parse
 from metrics.promql.support import check_supported
 from metrics.promql.windows import Ranges, ranges
-from metrics.values import Labels, Matrix, Points, QueryResult, Sample, Scalar, String, Vector
+from metrics.values import Answer, Labels, Matrix, Points, QueryResult, Result, Sample, Scalar, String, Vector
 
 
 @lru_cache(maxsize=4096)
@@ -22,6 +24,12 @@ def parsed(text: str) -> Expr:
     expr = parse(text)
     check_supported(expr, text)
     return expr
+
+
+def annotated(result: Result, context: Context, text: str) -> Answer[Result]:
+    """The result with what was noted while it was worked out; ``text`` is what the notes point into."""
+    told = context.notes.told
+    return Answer(result, told(Severity.WARNING, text), told(Severity.INFO, text))
 
 
 def instant(expr: Expr, context: Context) -> QueryResult:
@@ -35,7 +43,7 @@ def instant(expr: Expr, context: Context) -> QueryResult:
         case Numbers():
             return Scalar(float(value.values[0]), at)
         case Text():
-            return String(value.value, at)
+            return String(readable(value.value), at)
         case Frame():
             return _vector(value, at)
 

@@ -11,12 +11,12 @@ from metrics.promql.absent import absent
 from metrics.promql.ast import Call, Expr, Paren, StringLiteral, VectorSelector
 from metrics.promql.context import Context, Evaluate
 from metrics.promql.frame import Frame, Numbers, Value, derived, everywhere, taken
-from metrics.promql.histogram import histogram_fraction, histogram_quantile
+from metrics.promql.histogram import Told, histogram_fraction, histogram_quantile
 from metrics.promql.instant import latest
-from metrics.promql.label_sets import ONE
+from metrics.promql.label_sets import NAME, ONE, Indices, LabelSets
 from metrics.promql.relabel import label_join, label_replace
 from metrics.promql.windows import Found, Ranges, Windows, over, ranges
-from metrics.values import Floats
+from metrics.values import Floats, label
 
 _PLAIN_RANGES: Mapping[str, Callable[[Windows], Found]] = MappingProxyType(
     {
@@ -39,6 +39,8 @@ _PLAIN_RANGES: Mapping[str, Callable[[Windows], Found]] = MappingProxyType(
     }
 )
 
+_COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
+
 
 class Asked(NamedTuple):
     """One call at the steps of a context."""
@@ -58,6 +60,10 @@ class Asked(NamedTuple):
     def numbers(self, place: int) -> Floats:
         """An argument that is a scalar, one number per step."""
         return numbers(self.node.args[place], self.context, self.evaluate)
+
+    def told(self, place: int) -> Told:
+        """What histograms need besides their buckets, which are this argument."""
+        return Told(self.context.notes, self.node.args[place].span, self.context.delayed)
 
     def derived(self, frame: Frame) -> Frame:
         """A frame that is no longer the metric that it came from."""
@@ -103,13 +109,33 @@ def _over_range(asked: Asked) -> Frame:
     return asked.derived(over(asked.ranges(0), _PLAIN_RANGES[asked.node.function]))
 
 
+def _of_counter(asked: Asked) -> Frame:
+    found = over(asked.ranges(0), _PLAIN_RANGES[asked.node.function])
+    for name, rows in found.sets.remember("unlike counters", lambda: _unlike_counters(found.sets)):
+        if found.present[rows].any():
+            asked.context.notes.possible_non_counter(name, _bare(asked.node.args[0]).span)
+    return asked.derived(found)
+
+
+def _unlike_counters(sets: LabelSets) -> tuple[tuple[str, Indices], ...]:
+    """The metric names that are not a counter's, each with its rows."""
+    rows: dict[str, list[int]] = {}
+    for row, labels in enumerate(sets.labels):
+        name = label(labels, NAME)
+        if name and not name.endswith(_COUNTER_SUFFIXES):
+            rows.setdefault(name, []).append(row)
+    return tuple((name, np.array(found)) for name, found in rows.items())
+
+
 def _last_over_time(asked: Asked) -> Frame:
     return over(asked.ranges(0), over_time.last_over_time)
 
 
 def _quantile_over_time(asked: Asked) -> Frame:
     wanted = asked.numbers(0)
-    return asked.derived(over(asked.ranges(1), lambda each: over_time.quantile_over_time(each, wanted)))
+    found = over(asked.ranges(1), lambda each: over_time.quantile_over_time(each, wanted))
+    asked.context.notes.quantiles(wanted[found.present.any(axis=0)], asked.node.args[0].span)
+    return asked.derived(found)
 
 
 def _predict_linear(asked: Asked) -> Frame:
@@ -185,11 +211,14 @@ def _sort(asked: Asked) -> Frame:
 
 
 def _histogram_quantile(asked: Asked) -> Frame:
-    return histogram_quantile(asked.numbers(0), asked.vector(1), asked.context.delayed)
+    wanted, frame = asked.numbers(0), asked.vector(1)
+    asked.context.notes.quantiles(wanted, asked.node.args[0].span)
+    return histogram_quantile(wanted, frame, asked.told(1))
 
 
 def _histogram_fraction(asked: Asked) -> Frame:
-    return histogram_fraction(asked.numbers(0), asked.numbers(1), asked.vector(2), asked.context.delayed)
+    lower, upper = asked.numbers(0), asked.numbers(1)
+    return histogram_fraction(lower, upper, asked.vector(2), asked.told(2))
 
 
 def _label_replace(asked: Asked) -> Frame:
@@ -213,6 +242,7 @@ def _absent_over_time(asked: Asked) -> Frame:
 CALLED: Mapping[str, Callable[[Asked], Value]] = MappingProxyType(
     {
         **dict.fromkeys(_PLAIN_RANGES, _over_range),
+        **dict.fromkeys(("rate", "increase"), _of_counter),
         **dict.fromkeys(elementwise.MATHS, _maths),
         **dict.fromkeys(elementwise.DATES, _date_part),
         **dict.fromkeys(("clamp", "clamp_min", "clamp_max"), _clamp),

@@ -1,7 +1,7 @@
 """What stays the same while one expression is evaluated."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from metrics.promql.ast import AtPreprocessor, Expr, Subquery, VectorSelector
 from metrics.promql.frame import Times, Value
 from metrics.promql.limits import too_many_samples
+from metrics.promql.notes import Notes
 from metrics.promql.source import Source
 
 
@@ -40,6 +41,7 @@ class Context:
         subquery_step_ms: the step of a subquery that gives none.
         delayed: metric names go at the very end only.
         budget: samples that may still be loaded.
+        notes: what is told besides the value.
     """
 
     source: Source
@@ -50,19 +52,11 @@ class Context:
     subquery_step_ms: int
     delayed: bool
     budget: Budget
+    notes: Notes
 
     def at(self, times: Times) -> "Context":
         """The same question at other steps, as inside a subquery."""
-        return Context(
-            self.source,
-            times,
-            self.start_ms,
-            self.end_ms,
-            self.lookback_ms,
-            self.subquery_step_ms,
-            self.delayed,
-            self.budget,
-        )
+        return replace(self, times=times)
 
     def reference(self, node: VectorSelector | Subquery) -> Times:
         """The steps as this selector sees them: moved by its offset, or pinned by its ``@``."""

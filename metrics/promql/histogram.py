@@ -4,11 +4,14 @@ Source: ``BucketQuantile`` and ``BucketFraction`` in Prometheus' promql/quantile
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from metrics.errors import Span
 from metrics.promql.frame import Bools, Frame, derived, empty
-from metrics.promql.label_sets import Indices, LabelSets, dropped, grouped
+from metrics.promql.label_sets import NAME, Indices, LabelSets, dropped, grouped
+from metrics.promql.notes import Notes
 from metrics.values import Floats, Labels, label
 
 _LE = frozenset({"le"})
@@ -27,6 +30,7 @@ class Buckets:
         bounds: [histograms, buckets], the upper bounds.
         order: rows sorted by histogram and bound; ``rows`` counts in runs of it.
         starts: where a run of rows with one bound starts in ``order``.
+        strangers: rows that are no bucket, because their bound is no number.
     """
 
     sets: LabelSets
@@ -34,6 +38,15 @@ class Buckets:
     bounds: Floats
     order: Indices
     starts: Indices
+    strangers: tuple[int, ...]
+
+
+class Told(NamedTuple):
+    """Where notes on buckets go, where the buckets stand in the query, and whether names go at the end."""
+
+    notes: Notes
+    span: Span
+    delayed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +73,18 @@ class Histograms:
         top: Bools = np.isinf(self.bounds[:, -1]) & self.present[:, -1] & (self.present.sum(axis=1) >= 2)
         return top
 
-    def result(self, values: Floats, delayed: bool) -> Frame:
+    def result(self, values: Floats, told: Told) -> Frame:
         """One value per histogram and step."""
-        return derived(self.sets, values, np.logical_or.reduce(self.present, axis=1), delayed)
+        return derived(self.sets, values, np.logical_or.reduce(self.present, axis=1), told.delayed)
 
 
-def histograms(frame: Frame) -> Histograms | None:
+def histograms(frame: Frame, told: Told) -> Histograms | None:
     """The histograms whose buckets are in a frame; None without any."""
     buckets = frame.sets.remember("buckets", lambda: _buckets(frame.sets))
+    for row in buckets.strangers:
+        if frame.present[row].any():
+            labels = frame.sets.labels[row]
+            told.notes.bad_bucket(label(labels, NAME), label(labels, "le"), told.span)
     if not len(buckets.sets):
         return None
     counts, present = _counts(frame, buckets)
@@ -78,27 +95,40 @@ def histograms(frame: Frame) -> Histograms | None:
     return Histograms(buckets.sets, counts, bounds, present)
 
 
-def histogram_quantile(quantile: Floats, frame: Frame, delayed: bool) -> Frame:
+def histogram_quantile(quantile: Floats, frame: Frame, told: Told) -> Frame:
     """The quantile (at each step) of every histogram whose buckets are in the frame."""
-    found = histograms(frame)
+    found = histograms(frame, told)
     if found is None:
         return empty(frame.values.shape[1])
-    inside = _interpolated(quantile, _monotonic(found.counts), found.bounds, found.present)
+    counts = _monotonic(found.counts)
+    if counts is not found.counts:
+        looked_at = found.complete & (counts[:, -1] != 0) & (quantile >= 0) & (quantile <= 1)
+        _tell_of_falls(found, looked_at, told)
+    inside = _interpolated(quantile, counts, found.bounds, found.present)
     values = np.where(found.complete, inside, np.nan)
     values = np.where(quantile < 0, -np.inf, np.where(quantile > 1, np.inf, values))
-    return found.result(np.where(np.isnan(quantile), np.nan, values), delayed)
+    return found.result(np.where(np.isnan(quantile), np.nan, values), told)
 
 
-def histogram_fraction(lower: Floats, upper: Floats, frame: Frame, delayed: bool) -> Frame:
+def _tell_of_falls(found: Histograms, looked_at: Bools, told: Told) -> None:
+    """Note the histograms whose counts fall, by more than rounding, at a step that is looked at."""
+    highest = np.maximum.accumulate(found.counts[:, :-1], axis=1)
+    here = found.counts[:, 1:]
+    falls = (here < highest) & (highest - here >= _SMALL * (np.abs(here) + np.abs(highest)))
+    for row in np.flatnonzero((falls.any(axis=1) & looked_at).any(axis=1)):
+        told.notes.forced_monotonicity(label(found.sets.labels[row], NAME), told.span)
+
+
+def histogram_fraction(lower: Floats, upper: Floats, frame: Frame, told: Told) -> Frame:
     """The share of observations between two values (at each step) of every histogram in the frame."""
-    found = histograms(frame)
+    found = histograms(frame, told)
     if found is None:
         return empty(frame.values.shape[1])
     total = found.counts[:, -1]
     share = (_rank_of(upper, found) - _rank_of(lower, found)) / total
     share = np.where(lower >= upper, 0.0, share)
     known = found.complete & (total != 0) & ~np.isnan(lower) & ~np.isnan(upper)
-    return found.result(np.where(known, share, np.nan), delayed)
+    return found.result(np.where(known, share, np.nan), told)
 
 
 def _counts(frame: Frame, buckets: Buckets) -> tuple[Floats, Bools]:
@@ -177,7 +207,8 @@ def _buckets(sets: LabelSets) -> Buckets:
     starts = np.flatnonzero(new)
     rows, edges = _table(histogram[starts], upper[starts], len(groups.sets))
     source = np.array([row for row, _ in known], dtype=np.intp)[order]
-    return Buckets(groups.sets, rows, edges, source, starts)
+    strangers = tuple(row for row, labels in enumerate(sets.labels) if _bound(labels) is None)
+    return Buckets(groups.sets, rows, edges, source, starts, strangers)
 
 
 def _table(histogram: Indices, upper: Floats, number: int) -> tuple[Indices, Floats]:
@@ -194,7 +225,8 @@ def _table(histogram: Indices, upper: Floats, number: int) -> tuple[Indices, Flo
 
 
 def _bound(labels: Labels) -> float | None:
+    text = label(labels, "le")
     try:
-        return float(label(labels, "le"))
+        return None if "_" in text or text != text.strip() else float(text)
     except ValueError:
         return None

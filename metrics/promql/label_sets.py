@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from metrics.promql.literals import readable
 from metrics.values import Labels
 
 Indices = npt.NDArray[np.intp]
@@ -113,8 +114,8 @@ def kept(labels: Labels, names: frozenset[str]) -> Labels:
 
 
 def valid_label_name(name: str) -> bool:
-    """Any UTF-8 text but none; what was not UTF-8 shows as the replacement character."""
-    return bool(name) and "\N{REPLACEMENT CHARACTER}" not in name
+    """Any UTF-8 text but none."""
+    return bool(name) and readable(name) == name
 
 
 def projection(names: Sequence[str], without: bool) -> Callable[[Labels], Labels]:

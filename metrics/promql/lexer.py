@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from metrics.errors import ErrorKind, QueryError, Span
 from metrics.promql.functions import AGGREGATORS
-from metrics.promql.literals import LiteralError, quoted, unquoted
+from metrics.promql.literals import LiteralError, quoted, readable, unquoted
 
 
 class TokenKind(StrEnum):
@@ -198,7 +198,7 @@ class Lexer:
                 "unterminated raw string" if raw else "unterminated quoted string", len(self._text)
             )
         try:
-            return self._token(TokenKind.STRING, literal.end(), unquoted(literal[0]))
+            return self._token(TokenKind.STRING, literal.end(), readable(unquoted(literal[0])))
         except LiteralError as error:
             self._at += error.offset
             raise self._failure(str(error), literal.end()) from None

@@ -90,7 +90,10 @@ def _rounded(value: float) -> int:
 
 
 def unquoted(literal: str) -> str:
-    """The text of a string literal in any of the three quotes; backquotes know no escapes."""
+    """The text of a string literal in any of the three quotes; backquotes know no escapes.
+
+    A byte that ``\\xff`` and the like put where it is no UTF-8 stays, as a lone surrogate: see ``readable``.
+    """
     quote, inner = literal[0], literal[1:-1]
     if quote == "`" or "\\" not in inner:
         return inner
@@ -101,7 +104,12 @@ def unquoted(literal: str) -> str:
         parts += (inner[at:backslash].encode(), _escaped(escape, quote, backslash + 1))
         at = escape.end() if escape else len(inner)
     parts.append(inner[at:].encode())
-    return b"".join(parts).decode("utf-8", errors="replace")
+    return b"".join(parts).decode("utf-8", errors="surrogateescape")
+
+
+def readable(text: str) -> str:
+    """The text with the replacement character for bytes that are no UTF-8."""
+    return text if text.isprintable() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def quoted(text: str) -> str:
@@ -156,4 +164,7 @@ def _quoted_character(character: str) -> str:
     if character.isprintable():
         return character
     code = ord(character)
+    if 0xDC80 <= code < 0xDD00:
+        code -= 0xDC00
+        return f"\\x{code:02x}"
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

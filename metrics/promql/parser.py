@@ -22,7 +22,7 @@ from metrics.promql.ast import (
 )
 from metrics.promql.functions import AGGREGATORS, FUNCTIONS
 from metrics.promql.lexer import SET_OPERATORS, Token, TokenKind
-from metrics.promql.literals import duration_ms, number_of, quoted
+from metrics.promql.literals import duration_ms, number_of, quoted, unquoted
 from metrics.promql.modifiers import modified
 from metrics.promql.operators import POWER_OF
 from metrics.promql.selectors import label_names, selector
@@ -107,7 +107,7 @@ class _Parser:
             case TokenKind.DURATION:
                 return NumberLiteral(self._stream.take_value(duration_ms) / 1000, token.span)
             case TokenKind.STRING:
-                return StringLiteral(self._stream.take().value, token.span)
+                return StringLiteral(self._stream.take_value(unquoted), token.span)
             case TokenKind.IDENTIFIER | TokenKind.METRIC_IDENTIFIER | TokenKind.KEYWORD:
                 return self._named()
             case TokenKind.SYMBOL if token.value == "(":

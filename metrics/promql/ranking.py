@@ -15,7 +15,8 @@ from metrics.promql.label_sets import (
     projection,
     valid_label_name,
 )
-from metrics.promql.numbers import go_float
+from metrics.promql.literals import quoted
+from metrics.promql.numbers import go_float, go_value
 from metrics.values import Floats, Labels, labels_of
 
 
@@ -24,10 +25,9 @@ def ranked(op: str, frame: Frame, k: Floats, names: tuple[str, ...], without: bo
 
     At a single step the rows come in their order, group by group.
     """
-    if np.isnan(k).any():
-        raise QueryError(ErrorKind.EXECUTION, f"Parameter value is NaN for {op}")
-    if (np.abs(k) > 2**63).any():
-        raise QueryError(ErrorKind.EXECUTION, f"Scalar value {go_float(float(k[0]))} overflows int64")
+    countable = np.abs(k) < 2.0**63
+    if not countable.all():
+        raise QueryError(ErrorKind.EXECUTION, f"Scalar value {go_value(k[~countable][0])} overflows int64")
     groups = grouping(frame.sets, names, without)
     order, rank = _ranks(frame, groups, descending=op == "topk")
     keep = np.zeros_like(frame.present)
@@ -50,7 +50,7 @@ def _ranks(frame: Frame, groups: Grouping, *, descending: bool) -> tuple[Indices
 def count_values(frame: Frame, label: str, names: tuple[str, ...], without: bool) -> Frame:
     """How many rows of each group have each value; the value goes into ``label``."""
     if not valid_label_name(label):
-        raise QueryError(ErrorKind.EXECUTION, f'invalid label name "{label}"')
+        raise QueryError(ErrorKind.EXECUTION, f"invalid label name {quoted(label)}")
     groups = grouped(frame.sets, projection((*names, label), True) if without else _by(names, label))
     label_kept = not (without and label in names)
     labels: list[Labels] = []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from metrics.errors import ErrorKind, QueryError
 from metrics.promql.frame import Frame, merged
 from metrics.promql.label_sets import NAME, LabelSets, valid_label_name
+from metrics.promql.literals import readable
 from metrics.promql.patterns import PatternError, compiled
 from metrics.values import Labels, label, labels_of
 
@@ -87,4 +88,5 @@ def _expression(pattern: str) -> "re.Pattern[str]":
 
 def _check_name(name: str, function: str, kind: str = "destination ") -> None:
     if not valid_label_name(name):
-        raise QueryError(ErrorKind.EXECUTION, f'invalid {kind}label name in {function}(): "{name}"')
+        message = f"invalid {kind}label name in {function}(): {readable(name)}"
+        raise QueryError(ErrorKind.EXECUTION, message)

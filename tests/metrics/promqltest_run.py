@@ -3,7 +3,7 @@
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,10 +92,27 @@ def _problem(store: Store, wanted: Evaluation) -> str | None:
 def _asked(store: Store, wanted: Evaluation) -> str | None:
     start, end, step = wanted.start / 1000, wanted.end / 1000, wanted.step / 1000
     try:
-        found = store.query_range(wanted.expr, start, end, step) if step else store.query(wanted.expr, start)
+        answer = store.ask_range(wanted.expr, start, end, step) if step else store.ask(wanted.expr, start)
     except QueryError as error:
         return _failure(wanted, error)
-    return f"should fail, gave {found}" if wanted.fails else _difference(wanted, found)
+    if wanted.fails:
+        return f"should fail, gave {answer.result}"
+    told = {"warn": answer.warnings, "info": answer.infos}
+    return _difference(wanted, answer.result) or _wrongly_told(wanted, told)
+
+
+def _wrongly_told(wanted: Evaluation, told: Mapping[str, tuple[str, ...]]) -> str | None:
+    """What is wrong with the warnings and infos."""
+    for kind, found in told.items():
+        if found and f"no_{kind}" in wanted.notes:
+            return f"unexpected {kind}: {found}"
+        patterns = wanted.notes.get(kind, [])
+        if patterns and not found:
+            return f"no {kind}, should be {patterns}"
+        stray = [each for each in found if patterns and not any(re.search(one, each) for one in patterns)]
+        if stray:
+            return f"{kind} {stray} should be {patterns}"
+    return None
 
 
 def _asked_as_range(store: Store, wanted: Evaluation) -> str | None:

@@ -48,7 +48,11 @@ class Load:
 
 @dataclass(slots=True)
 class Evaluation:
-    """One question and what must come of it; times in milliseconds. ``step`` 0 is an instant query."""
+    """One question and what must come of it; times in milliseconds. ``step`` 0 is an instant query.
+
+    ``notes`` has patterns under ``warn`` and ``info``, one of which every warning or info must match, and
+    the keys ``no_warn`` and ``no_info`` where there must be none.
+    """
 
     line: int
     expr: str
@@ -58,7 +62,7 @@ class Evaluation:
     ordered: bool = False
     fails: bool = False
     failure: str | None = None
-    annotated: bool = False
+    notes: dict[str, list[str]] = field(default_factory=dict)
     number: float | None = None
     series: list[tuple[Labels, tuple[Item, ...]]] = field(default_factory=list)
 
@@ -116,7 +120,8 @@ def _evaluation(block: list[str], line: int) -> Evaluation:
     else:
         raise ValueError(f"line {line}: {block[0]}")
     wanted.fails, wanted.ordered = found[1] == "fail", found[1] == "ordered"
-    wanted.annotated = found[1] in {"warn", "info"}
+    if found[1] in {"warn", "info"}:
+        wanted.notes[found[1]] = [""]
     for text in block[1:]:
         _expect(wanted, text)
     return wanted
@@ -126,9 +131,11 @@ def _expect(wanted: Evaluation, text: str) -> None:
     if found := _EXPECT.match(text):
         wanted.ordered |= found[1] == "ordered"
         wanted.fails |= found[1] == "fail"
-        wanted.annotated |= found[1] in {"warn", "info"}
-        if found[1] == "fail" and found[2]:
-            wanted.failure = re.escape(found[3]) if found[2] == "msg" else found[3]
+        pattern = re.escape(found[3]) if found[2] == "msg" else found[3] or ""
+        if found[1] == "fail":
+            wanted.failure = pattern or wanted.failure
+        elif found[1] != "ordered":
+            wanted.notes.setdefault(found[1], []).append(pattern)
     elif text.startswith("expected_fail_message"):
         wanted.failure = re.escape(text.removeprefix("expected_fail_message").strip())
     elif text.startswith("expected_fail_regexp"):

@@ -169,6 +169,21 @@ def test_more_results_than_the_limit_are_cut_with_a_warning(machine: Machine) ->
     assert len(machine.data("/query", query="requests_total", time=NOW, limit=1)["result"]) == 1
 
 
+def test_warnings_and_infos_stand_beside_the_data_with_their_position(machine: Machine) -> None:
+    body = machine.get("/query", query="quantile(2, rate(odd[1m]))", time=NOW).get_json()
+    gauge = 'metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "odd"'
+    assert body["warnings"] == ["PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)"]
+    assert body["infos"] == [f"PromQL info: {gauge} (1:18)"]
+    plain = machine.get("/query", query="rate(requests_total[1m])", time=NOW).get_json()
+    assert plain.keys() == {"status", "data"}
+
+
+def test_of_very_many_warnings_ten_are_shown(machine: Machine) -> None:
+    query = {"query": "quantile_over_time(time(), odd[1m])", "start": NOW - 20, "end": NOW, "step": 1}
+    warnings = machine.get("/query_range", **query).get_json()["warnings"]
+    assert (len(warnings), warnings[-1]) == (11, "11 more warning annotations omitted")
+
+
 def test_rules_alerts_targets_and_buildinfo_tell_of_showcall_itself(machine: Machine) -> None:
     groups = {group["name"]: group for group in machine.data("/rules")["groups"]}
     exhausted = next(rule for rule in groups["pool"]["rules"] if rule["name"] == "PoolExhausted")

@@ -13,6 +13,7 @@ from web.prometheus_api.failure import ApiError, of_query
 
 SMALL_BYTES = 2048
 COMPRESSION = 1
+MOST_NOTES = 10
 TRUNCATED = "results truncated due to limit"
 
 Arguments = ParamSpec("Arguments")
@@ -38,9 +39,9 @@ def success(data: object, warnings: Sequence[str] = ()) -> Response:
     return written(json.dumps(data, ensure_ascii=False), warnings)
 
 
-def written(data: str, warnings: Sequence[str] = ()) -> Response:
+def written(data: str, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Response:
     """An answer whose data is JSON text already."""
-    told = f',"warnings":{json.dumps(list(warnings))}' if warnings else ""
+    told = _told("warnings", _most(warnings, "warning")) + _told("infos", _most(infos, "info"))
     return _sent(f'{{"status":"success","data":{data}{told}}}', 200)
 
 
@@ -51,6 +52,15 @@ def failure(error: ApiError) -> Response:
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="showcall"'
     return answer
+
+
+def _most(notes: Sequence[str], kind: str) -> list[str]:
+    shown, left_out = list(notes[:MOST_NOTES]), len(notes) - MOST_NOTES
+    return [*shown, f"{left_out} more {kind} annotations omitted"] if left_out > 0 else shown
+
+
+def _told(key: str, notes: Sequence[str]) -> str:
+    return f',"{key}":{json.dumps(notes, ensure_ascii=False)}' if notes else ""
 
 
 def _sent(text: str, status: int) -> Response:

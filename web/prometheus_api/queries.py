@@ -28,9 +28,9 @@ def query() -> Response:
     most = parameters.limit()
     at = parameters.time_of("time", part.clock())
     with _turn():
-        found = part.asker.query(parameters.value("query"), at)
-    shown, warnings = _limited(found, most)
-    return written(encoding.result(shown), warnings)
+        answer = part.asker.ask(parameters.value("query"), at)
+    shown, truncated = _limited(answer.result, most)
+    return written(encoding.result(shown), (*truncated, *answer.warnings), answer.infos)
 
 
 @blueprint.route("/query_range", methods=GET_AND_POST)
@@ -47,9 +47,9 @@ def query_range() -> Response:
         text = "zero or negative query resolution step widths are not accepted. Try a positive integer"
         raise invalid("step", text)
     with _turn():
-        found = parts().asker.query_range(parameters.value("query"), start, end, step)
-    shown, warnings = _limited(found, most)
-    return written(encoding.result(shown), warnings)
+        answer = parts().asker.ask_range(parameters.value("query"), start, end, step)
+    shown, truncated = _limited(answer.result, most)
+    return written(encoding.result(shown), (*truncated, *answer.warnings), answer.infos)
 
 
 @blueprint.route("/parse_query", methods=GET_AND_POST)

@@ -19,6 +19,7 @@ from metrics.promql.ast import (
     VectorSelector,
 )
 from metrics.promql.functions import FUNCTIONS
+from metrics.promql.literals import readable
 from metrics.promql.selectors import NAME_LABEL
 from web.prometheus_api.encoding import number
 
@@ -31,7 +32,7 @@ def document(expr: Expr) -> Json:  # noqa: PLR0911 (one return a kind of node)
         case NumberLiteral():
             return {"type": "numberLiteral", "val": number(expr.value)}
         case StringLiteral():
-            return {"type": "stringLiteral", "val": expr.value}
+            return {"type": "stringLiteral", "val": readable(expr.value)}
         case VectorSelector():
             return {"type": "vectorSelector", **_selector(expr)}
         case MatrixSelector():
