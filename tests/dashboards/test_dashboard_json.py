@@ -2,6 +2,8 @@
 
 import copy
 import json
+import subprocess
+import sys
 import warnings
 from itertools import combinations
 from pathlib import Path
@@ -151,3 +153,11 @@ def test_every_stack_has_uids_of_its_own_that_grafana_takes(stack: str) -> None:
         assert all(character.isascii() and (character.isalnum() or character == "-") for character in uid)
     assert Naming("concert").dashboard == "showcall-concert-overview"
     assert stack == "concert" or names.dashboard != Naming("concert").dashboard
+
+
+def test_the_dashboard_in_the_compose_stack_is_the_one_that_showcall_makes() -> None:
+    shipped = (ROOT / "stack/compose/grafana/dashboards/overview.json").read_text(encoding="utf-8")
+    config = ROOT / "stack/compose/config.yaml"
+    command = [sys.executable, "-m", "showcall", "dashboards", "show", "--config", str(config)]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=ROOT)
+    assert shipped == made.stdout, "showcall dashboards show --config stack/compose/config.yaml > ..."
