@@ -83,21 +83,31 @@ class Starter:
     ) -> tuple[Plan, GuardResult | None] | None:
         """The plan on the present facts, and the first guard that says no; None without a readable lever."""
         guards = self._parts.facts.guards(runbook.guards, tick.now, tick.lag)
+        made = self._plan(runbook, incident_id, guards)
+        return None if made is None else (made, first_refusal(guards))
+
+    def _plan(self, runbook: Runbook, incident_id: int | None, guards: Sequence[GuardResult]) -> Plan | None:
         known = self._situations.known_levers(runbook)
         if known is None:
             return None
-        value = laws.first_value(runbook)
-        return plan.make(runbook, incident_id, known, guards, value), first_refusal(guards)
+        return plan.make(runbook, incident_id, known, tuple(guards), laws.first_value(runbook))
 
     def _consider(self, runbook: Runbook, incident_id: int, tick: Tick) -> None:
-        decision = decide(self._situations.of(runbook, incident_id, tick))
+        situation = self._situations.of(runbook, incident_id, tick)
+        decision = decide(situation)
         if decision.reason in SILENT:
             return
+        if decision.verdict in {DecisionVerdict.RUN, DecisionVerdict.ASK}:
+            self._begin(runbook, incident_id, decision, tick)
+        else:
+            planned = self._plan(runbook, incident_id, situation.guards)
+            self._note(KnownDecision(runbook.name, incident_id, decision, tick.now), planned)
+
+    def _begin(self, runbook: Runbook, incident_id: int, decision: Decision, tick: Tick) -> None:
+        """The guards have been judged for the decision; they are judged again at the moment of acting."""
         made = self.plan_now(runbook, incident_id, tick)
-        if made is None or decision.verdict not in {DecisionVerdict.RUN, DecisionVerdict.ASK}:
-            self._note(KnownDecision(runbook.name, incident_id, decision, tick.now), made and made[0])
+        if made is None:
             return
-        # The guards have been judged for the decision; the plan judged them again, at the moment of acting.
         planned, refusal = made
         if refusal is not None:
             decision = Decision(DecisionVerdict.REFUSE, DecisionReason.GUARD_SAYS_NO, refusal.text)
