@@ -14,8 +14,9 @@ OnRound = Callable[[Round], None]
 class RoundDelivery:
     """Hands over one round at a time.
 
-    While the listener works, only the newest round waits; older ones are skipped and counted. What the
-    listener raises is logged and counted, and ends nothing.
+    While the listener works, only the newest round waits; older ones are skipped and counted. A round is kept
+    back until its own time, so that nothing is ever dated ahead of the clock. What the listener raises is
+    logged and counted, and ends nothing.
     """
 
     def __init__(self, on_round: OnRound, monotonic: Callable[[], float]) -> None:
@@ -34,12 +35,12 @@ class RoundDelivery:
         """Begin to hand over."""
         self._thread.start()
 
-    def offer(self, whole: Round) -> None:
-        """Give the next round; returns at once."""
+    def offer(self, whole: Round, not_before: float) -> None:
+        """Give the next round, to be handed over at ``not_before`` (monotonic seconds); returns at once."""
         with self._changed:
             if self._waiting is not None:
                 self.skipped += 1
-            self._waiting = (whole, self._monotonic())
+            self._waiting = (whole, max(self._monotonic(), not_before))
             self._changed.notify()
 
     def stop(self, timeout: float) -> bool:
@@ -58,8 +59,8 @@ class RoundDelivery:
 
     def _run(self) -> None:
         while (taken := self._take()) is not None:
-            whole, offered = taken
-            waited = self._monotonic() - offered
+            whole, wanted = taken
+            waited = self._monotonic() - wanted
             try:
                 self._on_round(replace(whole, lag=whole.lag + waited))
             except Exception:  # one bad round must not end all evaluation
@@ -69,8 +70,14 @@ class RoundDelivery:
 
     def _take(self) -> tuple[Round, float] | None:
         with self._changed:
-            while self._waiting is None and not self._stopping:
-                self._changed.wait(1.0)
+            while not self._stopping and (left := self._left()) > 0:
+                self._changed.wait(left)
                 self.beat = self._monotonic()
             taken, self._waiting = self._waiting, None
             return None if self._stopping else taken
+
+    def _left(self) -> float:
+        """Seconds until there can be something to hand over, at most one."""
+        if self._waiting is None:
+            return 1.0
+        return min(self._waiting[1] - self._monotonic(), 1.0)

@@ -262,4 +262,4 @@ class ScrapeLoop:
         self._counts.rounds += 1
         closed = self._board.close(self._reports, self._slow)
         self._counts.late_reports += len(closed.late)
-        self._delivery.offer(closed)
+        self._delivery.offer(closed, self._steady.mono_at(closed.at))
