@@ -12,8 +12,13 @@ _DAY = 86_400
 
 
 def clamp(frame: Frame, low: Floats, high: Floats) -> Frame:
-    """Values moved into [low, high] of each step; steps where low is above high give nothing."""
-    values = np.maximum(low, np.minimum(high, frame.values))
+    """Values moved into [low, high] of each step; steps where low is above high give nothing.
+
+    As in Go, -Inf is the smaller and +Inf the larger even of NaN.
+    """
+    values = np.minimum(high, frame.values)
+    values = np.where((high == -np.inf) | (frame.values == -np.inf), -np.inf, values)
+    values = np.where((low == np.inf) | (values == np.inf), np.inf, np.maximum(low, values))
     return Frame(frame.sets, values, frame.present & ~(low > high))
 
 

@@ -77,8 +77,10 @@ _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*+")
 _STRING = re.compile(
     r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"' r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'" r"|`[^`]*+`", re.DOTALL
 )
+_DIGITS = r"\d(?:_?\d)*+"
 _NUMBER = re.compile(
-    r"(?:0[xX][0-9a-fA-F_]++|(?:\d(?:_?\d)*+(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d++)?+)(?![A-Za-z0-9_.])",
+    rf"(?:0[xX][0-9a-fA-F_]++|(?:{_DIGITS}(?:\.(?:{_DIGITS})?+)?+|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?+)"
+    r"(?![A-Za-z0-9_.])",
     re.ASCII,
 )
 _DURATION = re.compile(r"[\d._]++[smhdwy]s?(?:\d++[smhdw]s?)*+(?![A-Za-z0-9_])", re.ASCII)

@@ -3,6 +3,8 @@
 import math
 import re
 
+from metrics.promql.numbers import go_float
+
 _SIMPLE_ESCAPES = {
     "a": b"\a",
     "b": b"\b",
@@ -20,6 +22,8 @@ _ESCAPE = re.compile(
     r"|u(?P<short>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8}))"
 )
 _TO_ESCAPE = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+
+_MISPLACED = re.compile(r"_(?![0-9])|(?<![0-9])_")
 
 _UNIT_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
 _DURATION = re.compile(
@@ -41,7 +45,7 @@ class LiteralError(ValueError):
 def number_of(text: str) -> float:
     """The value of a number as Go reads it: ``0x`` is hexadecimal, a leading 0 octal where it can be.
 
-    Underscores may separate the digits of whole numbers only.
+    Underscores may separate digits.
     """
     word = text.lower()
     if word in ("inf", "nan"):
@@ -49,9 +53,9 @@ def number_of(text: str) -> float:
     whole = _whole_number(word)
     if whole is not None:
         return float(whole)
-    if "_" in word or word.startswith("0x"):
+    if word.startswith("0x") or _MISPLACED.search(word):
         raise LiteralError(f"error parsing number: {quoted(text[:40])} has invalid syntax")
-    value = _float(word)
+    value = _float(word.replace("_", ""))
     if value in (float("inf"), None):
         raise LiteralError(f"error parsing number: {quoted(text[:40])} is out of range or has invalid syntax")
     return value or 0.0
@@ -80,8 +84,13 @@ def seconds_as_ms(seconds: float) -> int:
 def at_ms(seconds: float) -> int:
     """Milliseconds of the time behind ``@``, in Unix seconds."""
     if not abs(seconds) * 1000 <= _MAX_TIME_MS:
-        raise LiteralError(f"timestamp out of bounds for @ modifier: {seconds:f}")
+        raise LiteralError(f"timestamp out of bounds for @ modifier: {_fixed(seconds)}")
     return _rounded(seconds * 1000)
+
+
+def _fixed(value: float) -> str:
+    """As ``%f`` writes it."""
+    return f"{value:f}" if math.isfinite(value) else go_float(value)
 
 
 def _rounded(value: float) -> int:

@@ -25,7 +25,7 @@ def modified(stream: TokenStream, expr: Expr) -> Expr | None:
 
 def _ranged(stream: TokenStream, expr: Expr) -> MatrixSelector | Subquery:
     opening = stream.take()
-    range_ms = _positive_duration(stream, "duration")
+    range_ms = _positive_duration(stream, "number or duration")
     if stream.token.is_symbol(":"):
         return _subquery(stream, expr, range_ms)
     if not stream.token.is_symbol("]"):
@@ -47,7 +47,7 @@ def _subquery(stream: TokenStream, expr: Expr, range_ms: int) -> Subquery:
     stream.take_symbol(":")
     step_ms = None
     if not stream.token.is_symbol("]"):
-        step_ms = _positive_duration(stream, 'duration or "]"')
+        step_ms = _positive_duration(stream, 'number or duration or "]"')
         _refuse_arithmetic(stream)
     closing = stream.take_symbol("]", "subquery selector")
     return Subquery(expr, range_ms, step_ms, Span(expr.span.start, closing.end))
@@ -62,6 +62,13 @@ def _positive_duration(stream: TokenStream, wanted: str) -> int:
 
 
 def _duration(stream: TokenStream, where: str, wanted: str) -> int:
+    sign = 1
+    while stream.token.is_symbol("+", "-"):
+        sign = -sign if stream.take().value == "-" else sign
+    return sign * _unsigned_duration(stream, where, wanted)
+
+
+def _unsigned_duration(stream: TokenStream, where: str, wanted: str) -> int:
     if stream.token.kind is TokenKind.DURATION:
         return stream.take_value(duration_ms)
     if stream.token.kind is TokenKind.NUMBER:
@@ -79,10 +86,7 @@ def _refuse_arithmetic(stream: TokenStream) -> None:
 
 def _with_offset(stream: TokenStream, expr: Expr) -> Expr:
     stream.take()
-    sign = -1 if stream.token.is_symbol("-") else 1
-    if stream.token.is_symbol("+", "-"):
-        stream.take()
-    offset_ms = sign * _duration(stream, "offset", "duration")
+    offset_ms = _duration(stream, "offset", "number or duration")
     target = _selecting(expr)
     if target is None:
         raise stream.error(f"offset modifier must be preceded by {_SELECTORS}", expr.span)

@@ -48,16 +48,17 @@ def _ranks(frame: Frame, groups: Grouping, *, descending: bool) -> tuple[Indices
 
 
 def count_values(frame: Frame, label: str, names: tuple[str, ...], without: bool) -> Frame:
-    """How many rows of each group have each value; the value goes into ``label``."""
+    """How many rows of each group have each value; the value goes into ``label``. 0 and -0 are two values."""
     if not valid_label_name(label):
         raise QueryError(ErrorKind.EXECUTION, f"invalid label name {quoted(label)}")
     groups = grouped(frame.sets, projection((*names, label), True) if without else _by(names, label))
     label_kept = not (without and label in names)
     labels: list[Labels] = []
     counts: list[Floats] = []
-    for value in np.unique(frame.values[frame.present]):
-        text = go_float(float(value)) if label_kept else ""
-        same = np.isnan(frame.values) if np.isnan(value) else frame.values == value
+    bits = np.where(np.isnan(frame.values), np.nan, frame.values).view(np.int64)
+    for pattern in np.unique(bits[frame.present]):
+        text = go_float(float(pattern.view(np.float64))) if label_kept else ""
+        same = bits == pattern
         hits = np.add.reduceat((same & frame.present)[groups.order].astype(float), groups.starts, axis=0)
         for group in np.flatnonzero(hits.any(axis=1)):
             labels.append(labels_of((*groups.sets.labels[group], (label, text))))

@@ -1,16 +1,17 @@
 """Label sets as people read them."""
 
-from metrics.promql.label_sets import NAME
-from metrics.values import Labels, label
+import re
+
+from metrics.promql.literals import quoted
+from metrics.values import Labels
+
+_PLAIN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def shown(labels: Labels) -> str:
-    """``name{label="value", ...}`` as Prometheus prints it; ``{}`` for no labels at all."""
-    name = label(labels, NAME)
-    inner = ", ".join(f"{key}={_quoted(value)}" for key, value in labels if key != NAME)
-    return f"{name}{{{inner}}}" if inner or not name else name
+    """``{__name__="name", label="value"}`` as Prometheus prints label sets in errors."""
+    return f"{{{', '.join(f'{_name(key)}={quoted(value)}' for key, value in labels)}}}"
 
 
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+def _name(key: str) -> str:
+    return key if _PLAIN.fullmatch(key) else quoted(key)

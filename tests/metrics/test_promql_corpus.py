@@ -54,6 +54,10 @@ topk(scalar(n), up)
 quantile(0.5, up)
 group by (a) (up)
 sum(sum(up) by (a))
+1_000.5
+1_0e1_0
+up[+5m]
+up offset +-5m
 time()
 pi()
 vector(1)
@@ -123,7 +127,6 @@ REJECTED = {
     "1__0": 'bad number or duration syntax: "1__0"',
     "1e": 'bad number or duration syntax: "1e"',
     "5mm": 'bad number or duration syntax: "5mm"',
-    "1_000.5": "error parsing number",
     "1e999": "error parsing number",
     "0xffffffffffffffffff": "error parsing number",
     "1m1h": 'not a valid duration string: "1m1h"',
@@ -161,10 +164,10 @@ REJECTED = {
     'up{a=~"(?=x)"}': "error parsing regexp: invalid perl operator: (?=",
     'up{__name__="down"}': 'metric name must not be set twice: "up" or "down"',
     'up{"down"}': 'metric name must not be set twice: "up" or "down"',
-    "up[]": 'unexpected "]" in subquery selector, expected duration',
-    "up[x]": 'unexpected identifier "x" in subquery selector, expected duration',
+    "up[]": 'unexpected "]" in subquery selector, expected number or duration',
+    "up[x]": 'unexpected identifier "x" in subquery selector, expected number or duration',
     "up[5m 5m]": 'unexpected duration "5m" in subquery or range, expected ":" or "]"',
-    "up[5m:x]": 'unexpected identifier "x" in subquery selector, expected duration or "]"',
+    "up[5m:x]": 'unexpected identifier "x" in subquery selector, expected number or duration or "]"',
     "up[5m:1m 1m]": 'unexpected duration "1m" in subquery selector, expected "]"',
     "up[0m]": "duration must be greater than 0",
     "up[5m:0s]": "duration must be greater than 0",
@@ -173,8 +176,8 @@ REJECTED = {
     "(up)[5m]": "ranges only allowed for vector selectors",
     "up offset 5m [5m]": "no offset modifiers allowed before range",
     "up @ 5 [5m]": "no @ modifiers allowed before range",
-    "up offset": "unexpected end of input in offset, expected duration",
-    "up offset up": 'unexpected identifier "up" in offset, expected duration',
+    "up offset": "unexpected end of input in offset, expected number or duration",
+    "up offset up": 'unexpected identifier "up" in offset, expected number or duration',
     "up offset 5m offset 5m": "offset may not be set multiple times",
     "up[5m] offset 5m offset 5m": "offset may not be set multiple times",
     "(up) offset 5m": "offset modifier must be preceded by an instant vector selector or range",
