@@ -24,6 +24,7 @@ from collector.exposition_grammar import (
     timestamp,
 )
 from collector.exposition_numbers import canonical_bound, column
+from collector.page_shape import PageShape
 from collector.round import ErrorKind
 from collector.source import ScrapeError
 from metrics.values import Floats, Labels, Metadata, label, labels_of
@@ -95,25 +96,25 @@ class PageParser:
         lines = page_lines(body, form)
         self._refuse_too_many(lines)
         self._forget_churn(len(lines))
+        values = self._shape.values(lines) if self._shape else None
+        if values is not None:
+            return self._page(values, 0)
         rows = self._read(lines, at, deadline)
         values = column(rows.texts)
         if values is None:
             raise self._blame(lines)
         self._take_comments(rows.comments, lines)
-        order = self._ordered(tuple(rows.labels))
-        seen = len(order.raw)
-        if order.kept is not None:
-            values = values[order.kept]
-        return Page(
-            order.labels,
-            values,
-            self._metadata,
-            seen + rows.out_of_bounds,
-            seen - len(order.labels),
-            rows.out_of_bounds,
-        )
+        self._take_order(rows, lines, values)
+        return self._page(values, rows.out_of_bounds)
+
+    def _page(self, values: Floats, out_of_bounds: int) -> Page:
+        order, seen = self._order, len(self._order.raw)
+        kept = values if order.kept is None else values[order.kept]
+        duplicates = seen - len(order.labels)
+        return Page(order.labels, kept, self._metadata, seen + out_of_bounds, duplicates, out_of_bounds)
 
     def _forget(self) -> None:
+        self._shape: PageShape | None = None
         self._known: dict[str, Labels] = {}
         self._same: dict[Labels, Labels] = {}
         self._comment_cache: dict[str, Comment | None] = {}
@@ -173,7 +174,9 @@ class PageParser:
         head, _, stamp = line.rpartition(" ")
         series, _, value = head.rpartition(" ")
         labels = self._known.get(series)
-        return SampleLine(series, labels, value, timestamp(stamp, self._form)) if labels else None
+        if labels is None or not value:  # without a value these are two blanks before one
+            return None
+        return SampleLine(series, labels, value, timestamp(stamp, self._form))
 
     def _lexed(self, line: str) -> SampleLine:
         sample = sample_line(line, self._form)
@@ -238,10 +241,14 @@ class PageParser:
                 raise _bad_line(len(lines) - 1 - lines[::-1].index(line), again)
             seen.add(key)
 
-    def _ordered(self, raw: tuple[Labels, ...]) -> _Order:
+    def _take_order(self, rows: _Rows, lines: list[str], values: Floats) -> None:
+        """Series that stood in this order before may do so again."""
+        self._shape, raw = None, tuple(rows.labels)
         if raw != self._order.raw:
             self._order = _without_duplicates(raw)
-        return self._order
+            return
+        shape = PageShape(lines, self._known, rows.texts, values)
+        self._shape = shape if shape.samples == len(raw) else None
 
     def _forget_churn(self, lines: int) -> None:
         """Series that come and go must not fill the memory, whether or not their pages were good."""
