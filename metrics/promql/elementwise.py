@@ -9,6 +9,8 @@ from metrics.promql.frame import Frame
 from metrics.values import Floats
 
 _DAY = 86_400
+_NO_DATE = 2.0**63
+"""Seconds from which on there is no date; NaN has none either."""
 
 
 def clamp(frame: Frame, low: Floats, high: Floats) -> Frame:
@@ -32,7 +34,7 @@ Whole = np.typing.NDArray[np.int64]
 
 
 def _seconds(values: Floats) -> Whole:
-    return np.nan_to_num(np.trunc(values), nan=0.0, posinf=0.0, neginf=0.0).astype(np.int64)
+    return np.where(np.abs(values) < _NO_DATE, np.trunc(values), 0.0).astype(np.int64)
 
 
 def _days(values: Floats) -> Whole:
@@ -67,7 +69,7 @@ def _whole_days(span: np.typing.NDArray[np.timedelta64]) -> Whole:
 
 
 def _date_part(work: Callable[[Floats], Whole]) -> Callable[[Floats], Floats]:
-    return lambda values: np.where(np.isfinite(values), work(values).astype(float), np.nan)
+    return lambda values: np.where(np.abs(values) < _NO_DATE, work(values).astype(float), np.nan)
 
 
 def _parts() -> dict[str, Callable[[Floats], Whole]]:

@@ -29,7 +29,6 @@ def _ranged(stream: TokenStream, expr: Expr) -> MatrixSelector | Subquery:
     if stream.token.is_symbol(":"):
         return _subquery(stream, expr, range_ms)
     if not stream.token.is_symbol("]"):
-        _refuse_arithmetic(stream)
         raise stream.unexpected("subquery or range", '":" or "]"')
     closing = stream.take()
     if isinstance(expr, VectorSelector) and not expr.offset_ms and expr.at_ms is None:
@@ -48,7 +47,6 @@ def _subquery(stream: TokenStream, expr: Expr, range_ms: int) -> Subquery:
     step_ms = None
     if not stream.token.is_symbol("]"):
         step_ms = _positive_duration(stream, 'number or duration or "]"')
-        _refuse_arithmetic(stream)
     closing = stream.take_symbol("]", "subquery selector")
     return Subquery(expr, range_ms, step_ms, Span(expr.span.start, closing.end))
 
@@ -56,6 +54,7 @@ def _subquery(stream: TokenStream, expr: Expr, range_ms: int) -> Subquery:
 def _positive_duration(stream: TokenStream, wanted: str) -> int:
     span = stream.token.span
     milliseconds = _duration(stream, "subquery selector", wanted)
+    _refuse_arithmetic(stream)
     if milliseconds <= 0:
         raise stream.error("duration must be greater than 0", span)
     return milliseconds
