@@ -159,6 +159,7 @@ def _verify(written: FileRunbook) -> Verify:
         deadline=verify.deadline,
         throughput=verify.throughput,
         waiting=verify.waiting,
+        title=verify.title,
     )
 
 

@@ -67,6 +67,7 @@ class FileVerify(Frozen):
     """How the effect is measured."""
 
     expr: str
+    title: str = ""
     below: float
     unit: str = ""
     direction: Literal["safe", "other"]

@@ -69,6 +69,7 @@ class Verify:
         expr: the signal, in ``unit``; effective when it is below ``below``.
         throughput: what must not fall under half while somebody waits in vain; ``waiting`` counts those.
         effect_delay: seconds before the first look; ``deadline``: seconds until the verdict is final.
+        title: what people call the signal.
     """
 
     expr: str
@@ -79,6 +80,7 @@ class Verify:
     deadline: float
     throughput: str | None = None
     waiting: str | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def _trend(look: _Look) -> float:
 
 def _finding(look: _Look, verdict: Verdict) -> Finding:
     before, unit = look.watch.before, look.rule.unit
-    moved = f"{before.signal:.1f} -> {look.signal:.1f} {unit}".strip()
+    moved = f"{look.rule.title} {before.signal:.1f} -> {look.signal:.1f} {unit}".strip()
     text = f"{_WORDS[verdict].format(seconds=look.elapsed)}: {moved}"
     if verdict is Verdict.HARM:
         text += f", completions {before.throughput:.1f} -> {look.measured.throughput:.1f} a second"

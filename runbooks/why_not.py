@@ -10,7 +10,7 @@ from alerts.why_not import compared_text
 from metrics.promql.ast import Matcher
 from runbooks.guards import GuardReason
 from runbooks.matching import matches, worded
-from runbooks.run import ACTIVE
+from runbooks.run import ACTIVE, Run
 from runbooks.runbook_look import Case, GuardLook, RunbookLook
 from settings.schema import RunbookMode
 
@@ -54,6 +54,7 @@ class WhyNotActing:
 def why_not(look: RunbookLook) -> tuple[WhyNotActing, ...]:
     """A line for each unresolved incident that the runbook is or could be for, else one in general."""
     lines = tuple(_of_case(look, case) for case in look.cases)
+    lines += tuple(_of_run(look, run) for run in _unnamed(look))
     named = {line.incident_id for line in lines}
     withheld = tuple(
         line for line in _withheld(look) if line.incident_id is None or line.incident_id not in named
@@ -87,6 +88,25 @@ def _of_case(look: RunbookLook, case: Case) -> WhyNotActing:
     return WhyNotActing(look.runbook.name, reason, text, case.incident_id)
 
 
+def _unnamed(look: RunbookLook) -> Iterator[Run]:
+    """Its runs that hold a lever although no alert calls for them any more: it steers, or lets go."""
+    cases = {case.incident_id for case in look.cases}
+    return (run for run in look.runs if run.state in ACTIVE and run.incident_id not in cases)
+
+
+def _of_run(look: RunbookLook, run: Run) -> WhyNotActing:
+    text = _acting(look, run, f"run {run.key} holds {run.lever}", "it acts")
+    lease = next((lease for lease in look.held if lease.run_key == run.key), None)
+    doing = f": {lease.doing}" if lease is not None and lease.doing else ""
+    return WhyNotActing(look.runbook.name, NotActingReason.IN_PROGRESS, f"{text}{doing}", run.incident_id)
+
+
+def _acting(look: RunbookLook, run: Run, said: str, doing: str) -> str:
+    if run.started_at is None:
+        return f"{doing}: {said}"
+    return f"{doing}: {said} for {_seconds(look.now - run.started_at)} ({run.state.value.replace('_', ' ')})"
+
+
 def _decided_text(look: RunbookLook, said: str, reason: NotActingReason, case: Case | None) -> str:
     """The decision's own words with what a person wants to know besides."""
     match reason:
@@ -109,10 +129,10 @@ def _decided_text(look: RunbookLook, said: str, reason: NotActingReason, case: C
 
 def _busy(look: RunbookLook, said: str, case: Case | None) -> str:
     run = case.busy if case is not None else None
-    if run is None or run.started_at is None:
+    if run is None:
         return said
     doing = "it acts already" if run.runbook == look.runbook.name else f"{run.runbook} acts"
-    return f"{doing}: {said} for {_seconds(look.now - run.started_at)} ({run.state.value.replace('_', ' ')})"
+    return _acting(look, run, said, doing)
 
 
 def _waits(look: RunbookLook, said: str, case: Case | None) -> str:

@@ -17,6 +17,7 @@ SAFE = Verify(
     deadline=60,
     throughput="completions",
     waiting="waiting",
+    title="backlog",
 )
 OTHER = replace(SAFE, direction=VerifyDirection.OTHER, throughput=None, waiting=None)
 BEFORE = Before(at=NOW, signal=5.0, slope=0.5, throughput=4.8)
@@ -52,7 +53,7 @@ def test_effective_is_told_once_with_before_after_and_time_to_effect() -> None:
     assert [finding.verdict for finding in findings] == [Verdict.NOT_WORSE, Verdict.EFFECTIVE]
     told = findings[-1]
     assert (told.before, told.after, told.seconds) == (5.0, 0.1, 9)
-    assert told.text == "effective 9 s after the change: 5.0 -> 0.1 s"
+    assert told.text == "effective 9 s after the change: backlog 5.0 -> 0.1 s"
 
 
 def test_f45_in_the_safe_direction_not_effective_yet_holds_and_tells_after_one_and_a_half_backlogs() -> None:

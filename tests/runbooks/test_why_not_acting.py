@@ -127,7 +127,7 @@ def test_an_alert_behind_a_held_lever_is_expected_and_says_which_run_holds_it(wo
     world.tick()
     world.incidents.firing = ()
     known(world, replace(alert("PoolBacklog"), expected=True))
-    found = line(world)
+    (found,) = why_not(replace(look(world), runs=()))
     assert found.reason is NotActingReason.EXPECTED
     assert "expected while active_users_cap is held by run throttle_queue-1-1" in found.text
 
@@ -141,6 +141,17 @@ def test_before_its_step_nothing_keeps_it_and_in_it_it_says_that_it_acts(world: 
     assert found.reason is NotActingReason.IN_PROGRESS
     assert "it acts already: run throttle_queue-1-1 holds active_users_cap" in found.text
     assert acts(look(world))
+
+
+def test_a_run_whose_alert_is_gone_still_says_that_it_acts_and_what_it_does(world: Scene) -> None:
+    world.tick()
+    world.incidents.firing = ()
+    world.tick()
+    found = line(world)
+    assert found.reason is NotActingReason.IN_PROGRESS
+    assert "it acts: run throttle_queue-1-1 holds active_users_cap for" in found.text
+    assert "(holding): pool waiting 20" in found.text
+    assert found.incident_id == 1
 
 
 def test_the_kill_switch_is_named_with_who_why_and_how_long(world: Scene) -> None:
