@@ -27,6 +27,7 @@ from alerts.rule import RuleSet
 from alerts.topology import Topology
 from collector.captures.postgresql_look import LocksFound, PostgresqlLook, StatementsFound
 from collector.captures.redis_look import RedisFound, RedisLook
+from collector.captures.running_statements import together
 from collector.deadline import Deadline
 from collector.log_lines import LogExtract, LogGroup, LogReader, LogReaders
 from collector.postgresql import PostgresqlSettings
@@ -45,7 +46,11 @@ BEFORE_THE_OPENING_SECONDS = 30.0
 LOG_AT_MOST_SECONDS = 300.0
 GROUPS_SHOWN = 20
 LINE_LENGTH = 600
+SMALLEST_SHARE = 0.1  # percent of the database's time
 EXAMPLE_LENGTH = 6000
+
+_READ = (CaptureName.LOG, CaptureName.STATEMENTS, CaptureName.LOCKS, CaptureName.REDIS)
+"""What a person reads first: what the service says, then what its database does."""
 
 _STATEMENT = Column("Statement", Form.CODE, "", "Its text; every literal stands as ?.")
 _SINCE = "since the numbers were reset"
@@ -97,7 +102,7 @@ def _looks(settings: Settings, logs: LogReaders, clock: Callable[[], float]) -> 
                 found.append(RedisCapture(target, redis_settings(target), resolver))
             case TargetKind.LOG if target.name in logs:
                 found.append(LogCapture(target, logs[target.name], clock))
-    return found
+    return sorted(found, key=lambda capture: _READ.index(capture.traits.name))
 
 
 def _traits(name: CaptureName, title: str, target: TargetSettings) -> Traits:
@@ -127,24 +132,26 @@ def _statement_tables(found: StatementsFound) -> list[Table]:
         "Running at that moment",
         (
             _STATEMENT,
-            Column("For", Form.NUMBER, "s", "How long this statement has been running."),
-            Column("Transaction", Form.NUMBER, "s", "How long its transaction has been open."),
+            Column("Times", Form.NUMBER, "", "So many connections were at it, in the same state."),
+            Column("For", Form.NUMBER, "s", "How long the oldest of them has been running."),
+            Column("Transaction", Form.NUMBER, "s", "How long their oldest transaction has been open."),
             Column("State", Form.TEXT, "", "idle in transaction: it holds its locks and does nothing."),
             Column("Waits for", Form.TEXT, "", "What the server says it waits for; empty: it computes."),
             Column("User", Form.TEXT, "", "The role that asked."),
-            Column("Process", Form.NUMBER, "", "The server's process for it."),
+            Column("Process", Form.TEXT, "", "The server's process for the oldest."),
         ),
         tuple(
             (
                 each.text,
+                each.count,
                 each.seconds,
                 each.transaction_seconds,
                 each.state,
                 each.waits_for,
                 each.user,
-                each.pid,
+                str(each.pid),
             )
-            for each in found.running
+            for each in together(found.running)
         ),
         note="" if found.running else "Nothing was running.",
     )
@@ -159,13 +166,17 @@ def _costs_table(found: StatementsFound) -> Table:
         Column("Longest", Form.NUMBER, "s", f"The slowest execution {_SINCE}."),
         Column("Calls", Form.NUMBER, "", f"Executions {_SINCE}."),
     )
-    rows = tuple((each.text, each.share, each.mean, each.longest, each.calls) for each in found.statements)
-    since = (
+    told = [each for each in found.statements if each.share >= SMALLEST_SHARE] or found.statements[:1]
+    rows = tuple((each.text, each.share, each.mean, each.longest, each.calls) for each in told)
+    left = len(found.statements) - len(told)
+    notes = (
+        f"{left} more under {SMALLEST_SHARE:g} % each are left out." if left else "",
         ""
         if found.since is None
-        else f"Reset at {datetime.fromtimestamp(found.since, UTC):%Y-%m-%d %H:%M} UTC."
+        else f"Reset at {datetime.fromtimestamp(found.since, UTC):%Y-%m-%d %H:%M} UTC.",
     )
-    return Table("Where the database's time went (pg_stat_statements)", columns, rows, note=since)
+    note = " ".join(each for each in notes if each)
+    return Table("Where the database's time went (pg_stat_statements)", columns, rows, note=note)
 
 
 class LocksCapture:
@@ -305,8 +316,9 @@ class LogCapture:
 
 def _log_lines(found: LogExtract) -> Lines:
     groups = tuple(_group(each) for each in found.groups[:GROUPS_SHOWN])
+    lines = "line" if found.lines_read == 1 else "lines"
     return Lines(
-        f"{found.lines_read} lines of {found.to_at - found.from_at:.0f} s, by what they have in common",
+        f"{found.lines_read} {lines} of {found.to_at - found.from_at:.0f} s, by what they have in common",
         groups,
         note="" if groups else "It said nothing in that time.",
     )

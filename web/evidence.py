@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alerts import evidence_store, incident_store, timeline_store
-from alerts.evidence import Captured, Evidence, EvidenceState, Occasion
+from alerts.evidence import Captured, Evidence, EvidenceState, Lines, Occasion, Table
 from alerts.evidence_rows import after
 from alerts.quantity import quantity
 from alerts.timeline import TimelineKind
@@ -13,7 +13,10 @@ from web.parts import ConsoleParts
 
 @dataclass(frozen=True, slots=True)
 class ShownEvidence:
-    """One capture; ``timing`` says when it was taken, seen from the opening and from the first action."""
+    """One capture; ``timing`` says when it was taken, seen from the opening and from the first action.
+
+    A ``wide`` one has rows or lines that need the whole width.
+    """
 
     title: str
     state: str
@@ -21,6 +24,7 @@ class ShownEvidence:
     timing: str
     captured: Captured
     error: str
+    wide: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ def shown_evidence(each: Evidence, since: Since) -> ShownEvidence:
         timing=_timing(each, since),
         captured=each.captured,
         error=each.error or "",
+        wide=any(
+            isinstance(piece, Lines) or (isinstance(piece, Table) and not piece.upright)
+            for piece in each.captured.pieces
+        ),
     )
 
 

@@ -7,7 +7,6 @@ from flask import Blueprint, abort, flash, g, jsonify, redirect, render_template
 from werkzeug.wrappers import Response
 
 from alerts import alert_store, incident_store, timeline_store, why_facts
-from alerts.alert_state import Alert
 from alerts.incident import Incident, IncidentState
 from alerts.timeline import TimelineRow
 from alerts.topology import Topology
@@ -21,6 +20,7 @@ from runbooks.why_not import WhyNotActing, why_not_in_incident
 from settings.schema import Settings
 from web import acting, charts, evidence
 from web.acting import ShownAsk, ShownLease
+from web.incident_alerts import ShownAlert, shown_alerts
 from web.mirror import mirror
 from web.now import may_act
 from web.parts import ConsoleParts, parts
@@ -40,7 +40,7 @@ class IncidentView:
     at: float
     incident: Incident
     why: WhyCard | None
-    alerts: tuple[Alert, ...]
+    alerts: tuple[ShownAlert, ...]
     runs: tuple[Run, ...]
     leases: tuple[ShownLease, ...]
     asks: tuple[ShownAsk, ...]
@@ -70,7 +70,7 @@ def view(part: ConsoleParts, incident_id: int, rows_shown: int = 0) -> IncidentV
             return None
         runs = tuple(run_store.for_incident(connection, incident_id))
         leases = [lease for lease in lease_store.held(connection) if lease.incident_id == incident_id]
-        alerts = tuple(alert_store.for_incident(connection, incident_id))
+        alerts = shown_alerts(alert_store.for_incident(connection, incident_id))
         levers = tuple(lever_store.readings(connection))
         rows = tuple(timeline_store.since(connection, 0, incident_id, rows_shown))
         decisions = tuple(decision_store.of_incident(connection, incident_id))

@@ -204,7 +204,8 @@ def test_the_incident_says_why_nobody_acts_and_which_decisions_there_were(desk: 
     desk.sign_in()
     number = desk.open_incident()
     status = change(desk, "RedisDown")
-    stays = Decision(DecisionVerdict.REFUSE, DecisionReason.OBSERVE_MODE, f"nothing is sent {ATTACK}")
+    said = f"observe mode: nothing is sent {ATTACK}"
+    stays = Decision(DecisionVerdict.REFUSE, DecisionReason.OBSERVE_MODE, said)
     with desk.database.transaction() as tx:
         alert_store.add_all(tx, [an_alert(status, incident_id=number)])
         decision_store.changed(tx, KnownDecision("throttle_queue", number, stays, NOW - 5))
