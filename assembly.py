@@ -36,10 +36,12 @@ from configuration import Configuration
 from dashboards import annotations
 from database import Database, DataDirectoryInUseError, DataDirectoryLock
 from metrics import Store
+from metrics.disk.shelf import Shelf
+from metrics.keeping import Keeping
 from metrics.promql.limits import Limits
 from outgoing import Outgoing
 from own_loops import LoopReport, NewestFirstLoop
-from own_metrics import OutboxNumbers, OwnNumbers, ScrapeLoopNumbers
+from own_metrics import OutboxNumbers, OwnNumbers, ScrapeLoopNumbers, StoreNumbers
 from runbooks.lease_store import LeasesInDatabase
 from runbooks.levers import factory
 from runbooks.onlooker import Onlooker
@@ -60,6 +62,7 @@ ERROR_SHOWN_SECONDS = 30.0
 STOP_SECONDS = 3.0
 EVIDENCE_STOP_SECONDS = 0.5
 DATABASE_FILE = "showcall.db"
+STORE_FOLDER = "metrics"
 
 
 class StartError(RuntimeError):
@@ -88,6 +91,9 @@ def build(configuration: Configuration, clock: Clock) -> "Showcall":
     lock = _locked(settings.data_dir)
     try:
         return Showcall(configuration, clock, lock)
+    except StartError:
+        lock.release()
+        raise
     except (PortInUseError, SQLAlchemyError, CommandError) as error:
         lock.release()
         text = str(error) if isinstance(error, PortInUseError) else database_error(settings, error)
@@ -101,6 +107,13 @@ def _locked(data_dir: Path) -> DataDirectoryLock:
         raise StartError(str(error)) from None
     except OSError as error:
         raise StartError(unusable(data_dir, error)) from None
+
+
+def _shelf(folder: Path) -> Shelf:
+    try:
+        return Shelf(folder)
+    except OSError as error:
+        raise StartError(f"{folder}: the samples' folder cannot be used ({error.strerror})") from None
 
 
 def unusable(data_dir: Path, error: OSError) -> str:
@@ -144,11 +157,14 @@ class Showcall:
         self._catalog = configuration.catalog
         self.database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
         self.database.upgrade()
+        self.shelf = _shelf(settings.data_dir / STORE_FOLDER)
         self.store = Store(
             keep=settings.metrics.keep,
             lookback=settings.metrics.lookback,
             limits=Limits(settings.metrics.max_steps, settings.metrics.max_samples),
+            shelf=self.shelf,
         )
+        self._keeping = Keeping(self.store.keep)
         self.evaluator = Evaluator(
             rules=configuration.rules,
             topology=Topology.of(settings),
@@ -194,6 +210,7 @@ class Showcall:
     def start(self) -> None:
         """Begin: first who acts, last who brings work."""
         self.web.start()
+        self._keeping.start()
         self._acting.start()
         self._evaluation.start()
         self.collector.start()
@@ -219,6 +236,8 @@ class Showcall:
         self.upkeep.stop(STOP_SECONDS)
         self.outgoing.stop(STOP_SECONDS)
         self.web.stop()
+        self._keeping.stop(STOP_SECONDS)
+        self.shelf.write_ahead.close()
         self.database.close()
         self._lock.release()
 
@@ -255,6 +274,8 @@ class Showcall:
             rules=lambda: self.evaluator.rules,
             targets=self.collector.statuses,
             series=lambda: self.store.series_count,
+            store_bytes=lambda: self.shelf.size,
+            store_troubles=lambda: self.shelf.troubles,
         )
 
     def _channels(self) -> tuple[Channel, ...]:
@@ -290,6 +311,7 @@ class Showcall:
             own_metrics=own_metrics.page(
                 numbers,
                 ScrapeLoopNumbers(self.collector.health),
+                StoreNumbers(self.shelf, self.store),
                 self.upkeep.numbers,
                 OutboxNumbers(self.outgoing.statuses, self.outgoing.counts),
             ),
@@ -318,8 +340,10 @@ class Showcall:
         collector = LoopHealth("collector", self.collector.alive(self._clock()))
         evaluation, acting, housekeeping, *outbox = self._loop_reports()
         web = LoopHealth("web", self.web.alive())
+        store = LoopHealth("store", self._keeping.alive(), note=self._keeping.error)
         return (
             collector,
+            store,
             judged(evaluation, EVALUATION_LIMIT_SECONDS + self.settings.collector.interval),
             judged(acting, ACTING_LIMIT_SECONDS),
             judged(housekeeping, upkeep.LIMIT_SECONDS),

@@ -12,6 +12,9 @@ from alerts.outbox import Outcome
 from alerts.outbox_channel_store import ChannelStatus
 from collector.loop_state import ScrapeLoopHealth
 from collector.round import TargetReport
+from metrics import Store
+from metrics.disk.damage import DamageKind
+from metrics.disk.shelf import Shelf
 from own_loops import LoopReport
 
 
@@ -78,6 +81,35 @@ class ScrapeLoopNumbers(Collector):
             yield CounterMetricFamily(name, text, value=count)
         yield GaugeMetricFamily("showcall_scrape_workers", "Threads that look at targets.", value=now.workers)
         yield GaugeMetricFamily("showcall_scrape_hanging_targets", "Looks that hang.", value=now.hanging)
+
+
+class StoreNumbers(Collector):
+    """What the store keeps on disk, and what was in the way of it."""
+
+    def __init__(self, shelf: Shelf, store: Store) -> None:
+        self._shelf, self._store = shelf, store
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric family."""
+        written = self._shelf.write_ahead.numbers
+        counts = {
+            "showcall_store_rows_written": ("Rows written ahead.", written.rows),
+            "showcall_store_bytes_written": ("Bytes written ahead.", written.bytes),
+            "showcall_store_rows_unwritten": ("Rows kept in memory alone.", written.unwritten_rows),
+            "showcall_store_write_failures": ("Writes and syncs that failed.", written.failures),
+            "showcall_store_syncs": ("Files made safe against power loss.", written.syncs),
+            "showcall_store_rows_recalled": ("Rows read back at the start.", self._shelf.rows_recalled),
+            "showcall_store_clock_set_back": ("Clocks of origins set back.", self._store.clock_set_back),
+        }
+        for name, (text, count) in counts.items():
+            yield CounterMetricFamily(name, text, value=count)
+        damage = CounterMetricFamily("showcall_store_damage", "Pieces of files left out.", labels=["kind"])
+        for kind in DamageKind:
+            damage.add_metric([kind.value], self._shelf.damage.get(kind, 0))
+        yield damage
+        yield GaugeMetricFamily("showcall_store_bytes", "Of all files of the store.", value=self._shelf.size)
+        trouble = float(bool(self._shelf.troubles))
+        yield GaugeMetricFamily("showcall_store_degraded", "1 while samples are not written.", value=trouble)
 
 
 class OutboxNumbers(Collector):

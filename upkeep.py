@@ -38,11 +38,15 @@ class Watched:
 
     Attributes:
         series: how many are in the store.
+        store_bytes: of the store's files.
+        store_troubles: why samples are not written, a line each.
     """
 
     rules: Callable[[], Sequence[RuleStatus]]
     targets: Callable[[], Sequence[TargetReport]]
     series: Callable[[], int]
+    store_bytes: Callable[[], int]
+    store_troubles: Callable[[], tuple[str, ...]]
 
 
 class Upkeep:
@@ -101,7 +105,8 @@ class Upkeep:
             disk_low_bytes=found.low_bytes,
             folder=str(found.folder),
             write_error=found.write_error,
-            troubles=found.troubles,
+            troubles=(*found.troubles, *self._watched.store_troubles()),
+            store_bytes=self._watched.store_bytes(),
         )
 
     def _storage(self) -> storage.Storage:

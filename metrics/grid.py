@@ -115,11 +115,27 @@ class Grid:
         drop = sum(1 for end in ends if times[end] < at)
         if drop == 0:
             return ()
-        gone = {number for chunk in chunks[:drop] for number in chunk.layout.ids[: chunk.width]}
-        for chunk in chunks[drop:]:
-            gone.difference_update(chunk.layout.ids[: chunk.width])
         self._cut(drop)
-        return tuple(gone)
+        return _only_in(chunks[:drop], chunks[drop:])
+
+    def drop_after(self, at: int) -> tuple[int, ...]:
+        """Drop the rows later than ``at``; the series that have no chunk left.
+
+        What was live in the last row that stays is live again.
+        """
+        times, chunks = self.view
+        stay = int(np.searchsorted(times, at, side="right"))
+        whole, rows = divmod(stay, ROWS)
+        kept = chunks[: whole + (rows > 0)]
+        head = _cleared(kept[-1], rows or ROWS) if kept else None
+        self._start, self._end = self._start, self._start + stay
+        self._times = self._times.copy()
+        self._sealed, self._head = kept[:-1], head
+        self._live = () if head is None else _live(head, (rows or ROWS) - 1)
+        self._columns = np.empty(0, dtype=np.intp) if head is None else head.layout.columns(self._live)
+        shown = kept if head is None else (*kept[:-1], head)
+        self.view = GridView(self._times[self._start : self._end], shown)
+        return _only_in(chunks[len(kept) :], kept)
 
     def _open_head(self, ids: tuple[int, ...]) -> Chunk:
         head, row = self._head, (self._end - self._start) % ROWS
@@ -168,3 +184,23 @@ class Grid:
         if not chunks:
             self._live, self._columns = (), np.empty(0, dtype=np.intp)
         self.view = GridView(self._times[self._start : self._end], chunks)
+
+
+def _only_in(dropped: Sequence[Chunk], kept: Sequence[Chunk]) -> tuple[int, ...]:
+    gone = {number for chunk in dropped for number in chunk.layout.ids[: chunk.width]}
+    for chunk in kept:
+        gone.difference_update(chunk.layout.ids[: chunk.width])
+    return tuple(gone)
+
+
+def _cleared(chunk: Chunk, rows: int) -> Chunk:
+    """The chunk with its first ``rows`` rows alone; readers of the old one are not disturbed."""
+    values, states = chunk.values.copy(), chunk.states.copy()
+    values[:, rows:], states[:, rows:] = 0.0, 0
+    return chunk._replace(values=values, states=states)
+
+
+def _live(chunk: Chunk, row: int) -> tuple[int, ...]:
+    return tuple(
+        chunk.layout.ids[column] for column in np.flatnonzero(chunk.states[: chunk.width, row] == VALUE)
+    )

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from metrics.disk.block_time import BLOCK_MS
+from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
 from metrics.feed import Feed
 from metrics.promql import answers, inputs
@@ -34,6 +36,7 @@ class Store:
         limits: how much one question may load.
         subquery_step: seconds between the points of ``[5m:]``.
         delayed_name_removal: drop metric names only at the very end, as Prometheus does behind a flag.
+        shelf: the files that samples are written to, and read back from at once; None for memory only.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Store:
         limits: Limits | None = None,
         subquery_step: float = 60.0,
         delayed_name_removal: bool = False,
+        shelf: Shelf | None = None,
     ) -> None:
         self._keep_ms = _ms(keep)
         self._lookback_ms = _ms(lookback)
@@ -55,13 +59,20 @@ class Store:
         self._index = SeriesIndex()
         self._metadata: dict[str, Metadata] = {}
         self._swept_ms = 0
+        self._newest_ms = 0
+        self._shelf = shelf
+        self._write = None if shelf is None else shelf.write_ahead.write
+        if shelf is not None:
+            self._recall(shelf)
 
     def append(self, batch: Batch) -> Appended:
         """Keep one look at one origin; a batch that is not newer than the origin's last one is refused."""
         at = _ms(batch.at)
-        appended = self._feed(batch.origin).append(batch, at)
+        appended = self._feed(batch.origin).append(batch, at, self._write)
         if batch.metadata:
             self._metadata.update(batch.metadata)
+        if not appended.out_of_order:
+            self._newest_ms = at
         self._sweep(at)
         return appended
 
@@ -133,6 +144,22 @@ class Store:
     def series_count(self) -> int:
         """Series in memory."""
         return len(self._index)
+
+    @property
+    def clock_set_back(self) -> int:
+        """How often an origin's clock was found to have been set back."""
+        return sum(feed.set_back for feed in tuple(self._feeds.values()))
+
+    def keep(self) -> None:
+        """One turn of the store's own thread: make samples safe on disk, forget files. Raises OSError."""
+        if self._shelf is not None:
+            self._shelf.write_ahead.sync()
+            self._shelf.forget_before(self._newest_ms - self._keep_ms - BLOCK_MS)
+
+    def _recall(self, shelf: Shelf) -> None:
+        for row in shelf.recall():
+            self._feed(row.origin).recall(row)
+            self._newest_ms = row.at
 
     def _feed(self, origin: str) -> Feed:
         feed = self._feeds.get(origin)

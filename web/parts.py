@@ -75,6 +75,7 @@ class StorageHealth:
     folder: str
     write_error: str = ""
     troubles: tuple[str, ...] = ()
+    store_bytes: int = 0
 
 
 class SeriesBook(Protocol):

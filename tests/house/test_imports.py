@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
                "settings", "web"},
     "housekeeping": {"alerts", "runbooks", "reports", "database", "settings", "own_loops"},
     "outgoing": {"alerts", "database", "own_loops", "settings"},
-    "own_metrics": {"alerts", "collector", "own_loops"},
+    "own_metrics": {"alerts", "collector", "metrics", "own_loops"},
     "own_loops": set(),
     "web": {"reports", "runbooks", "alerts", "metrics", "collector", "database", "settings"},
     "reports": {"runbooks", "alerts", "metrics"},

@@ -1,0 +1,1 @@
+"""The store's files: what makes samples outlive the process."""
