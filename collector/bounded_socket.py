@@ -41,6 +41,11 @@ class BoundedTlsSocket(ssl.SSLSocket):
         self.settimeout(self.deadline.left())
         return super().recv_into(buffer, nbytes, flags)
 
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """As in the base class, bounded."""
+        self.settimeout(self.deadline.left())
+        return super().recv(buflen, flags)
+
     def sendall(self, data: Any, flags: int = 0) -> None:
         """As in the base class, bounded."""
         self.settimeout(self.deadline.left())

@@ -1,8 +1,9 @@
 """The body of an HTTP answer, inflated where it is gzip, never more of it than a limit."""
 
-import http.client
 import zlib
+from contextlib import closing
 
+from collector.http_wire import Response
 from collector.round import ErrorKind
 from collector.source import ScrapeError
 
@@ -10,7 +11,7 @@ CHUNK_BYTES = 64 * 1024
 GZIP = 31  # zlib's window bits for a gzip wrapper
 
 
-def read_body(response: http.client.HTTPResponse, limit: int) -> bytes:
+def read_body(response: Response, limit: int) -> bytes:
     """The whole body, at most ``limit`` bytes of it after decompression. Closes the response.
 
     Raises ScrapeError (too_large, bad_format) and what the socket raises.
@@ -22,7 +23,7 @@ def read_body(response: http.client.HTTPResponse, limit: int) -> bytes:
     inflater = _Inflater(limit) if encoding == "gzip" else None
     parts: list[bytes] = []
     raw = size = 0
-    with response:
+    with closing(response):
         while chunk := response.read(CHUNK_BYTES):
             raw += len(chunk)
             piece = inflater.feed(chunk) if inflater else chunk

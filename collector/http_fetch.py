@@ -7,13 +7,13 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from collector.bounded_socket import BoundedSocket, BoundedTlsSocket, connect, is_idle, start_tls
+from collector.bounded_socket import connect, is_idle, start_tls
 from collector.deadline import Deadline
 from collector.failures import WIRE_ERRORS, wire_error
 from collector.http_body import read_body
+from collector.http_wire import AnySocket, Response, ask, request
 from collector.resolver import Resolver
 from collector.round import ErrorKind
 from collector.site import Site
@@ -21,8 +21,6 @@ from collector.source import ScrapeError
 from collector.tls import trusting_context
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-AnySocket: TypeAlias = BoundedSocket | BoundedTlsSocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,7 @@ class HttpFetcher:
         self._resolver = resolver
         self._context: ssl.SSLContext | None = None
         self._kept: _Connection | None = None
+        self._asked: tuple[SplitResult, Mapping[str, str], bytes] | None = None
 
     def get(self, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
         """GET, following as many redirects as the request allows. Raises ScrapeError.
@@ -177,7 +176,7 @@ class HttpFetcher:
         keep = False
         try:
             asked = time.monotonic()
-            response = _ask(connection.sock, url, self._headers(url, headers))
+            response = ask(connection.sock, self._question(url, headers))
             headed = time.monotonic()
             body = read_body(response, self._site.body_limit)
             keep = self._keep and url[:2] == self._origin and not response.will_close
@@ -188,6 +187,11 @@ class HttpFetcher:
                 self._kept = connection
             else:
                 connection.sock.close()
+
+    def _question(self, url: SplitResult, wanted: Mapping[str, str]) -> bytes:
+        if self._asked is None or self._asked[:2] != (url, wanted):
+            self._asked = url, wanted, request(url, self._headers(url, wanted))
+        return self._asked[2]
 
     def _headers(self, url: SplitResult, wanted: Mapping[str, str]) -> dict[str, str]:
         headers = {"User-Agent": "Showcall", "Accept-Encoding": "gzip", **wanted}
@@ -205,18 +209,7 @@ def _place(url: SplitResult) -> tuple[str, int]:
     return url.hostname, url.port or (443 if url.scheme == "https" else 80)
 
 
-def _ask(sock: AnySocket, url: SplitResult, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection(url.hostname or "", url.port)
-    connection.sock = sock
-    connection.auto_open = 0
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    connection.request("GET", path, headers={"Host": url.netloc.rpartition("@")[2], **headers})
-    return connection.getresponse()
-
-
-def _answer(
-    response: http.client.HTTPResponse, body: bytes, connection: _Connection, phases: Phases
-) -> HttpAnswer:
+def _answer(response: Response, body: bytes, connection: _Connection, phases: Phases) -> HttpAnswer:
     length = response.getheader("Content-Length")
     return HttpAnswer(
         status=response.status,
