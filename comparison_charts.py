@@ -76,7 +76,10 @@ def _bare(comparison: Comparison) -> Iterator[Chart]:
             *_both(comparison, lambda run: over_time.latency(run, 95)),
         ),
         limits=(Limit(f"objective {plan.wanted.objective:g} s", plan.wanted.objective),),
-        note=f"A failed request counts as at least the user's own timeout of {plan.patience.timeout:g} s.",
+        note=(
+            f"A failed request counts as at least the user's own timeout of {plan.patience.timeout:g} s. "
+            "A line ends where requests had no answer yet when the run ended."
+        ),
     )
     yield _chart(
         comparison,

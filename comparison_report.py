@@ -105,6 +105,8 @@ def p95(figures: Figures) -> str:
 def users_section(comparison: Comparison, alone: Side, acting: Side) -> Section:
     """What became of people, and how long they waited."""
     plan = comparison.acting.plan
+    served = comparison.acting.capacity.queries_per_second / plan.queries
+    arriving = acting.users.arrived / plan.surge_seconds
     return Section(
         "What it was like for the users",
         (
@@ -113,6 +115,9 @@ def users_section(comparison: Comparison, alone: Side, acting: Side) -> Section:
             f"{plan.waiting_patience:g} s in the waiting queue. Both runs have the same users, who arrive at "
             f"the same moments, and both are judged {comparison.watch_after:.0f} s after the surge: who is "
             "still without an answer then counts as failed.",
+            f"The database can serve {served:.1f} such users a second, and {arriving:.1f} arrive: nobody can "
+            "serve them all. Acting serves those it lets in and lets the others wait in the queue, where "
+            "they may give up; left alone, everybody waits in the pool.",
         ),
         tables=(
             table("Users of the surge", comparison_rows.user_rows(alone, acting, plan.wanted.objective)),

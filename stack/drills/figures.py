@@ -75,7 +75,7 @@ def figures(result: DrillResult, window: Window) -> Figures:
     return Figures(
         window=window,
         dates=len(latencies),
-        cut_off=sum(1 for each in requests if each.name == DATE and _cut_off(each, result.plan)),
+        cut_off=sum(1 for each in requests if each.name == DATE and was_cut_off(each, result.plan)),
         p50=percentile(latencies, 50),
         p90=percentile(latencies, 90),
         p95=percentile(latencies, 95),
@@ -130,7 +130,8 @@ def timeouts_in(result: DrillResult, window: Window) -> float:
     return counts[-1] - (before[-1] if before else counts[0])
 
 
-def _cut_off(record: RequestRecord, plan: DrillPlan) -> bool:
+def was_cut_off(record: RequestRecord, plan: DrillPlan) -> bool:
+    """Still without an answer when the drill ended: it waited at least so long."""
     return record.kind is OutcomeKind.UNFINISHED and not _unknown(record, plan)
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from stack.drills.figures import Window, date_latencies
+from stack.drills.figures import Window, date_latencies, was_cut_off
+from stack.drills.journey import DATE
 from stack.drills.result import DrillResult, Ending, StackSample
 from stack.drills.served_rate import throughput
 from stack.load.histogram import percentile
@@ -30,20 +31,20 @@ def lever_value(result: DrillResult, name: str) -> Curve:
 
 
 def latency(result: DrillResult, percent: float) -> Curve:
-    """A percentile of the date requests *issued* in each window of 5 s, at the window's middle."""
-    return tuple(
-        (window.since + WINDOW_SECONDS / 2 - result.surge_from, value)
-        for window in _windows(result)
-        if (
-            value := percentile(
-                date_latencies(
-                    (each for each in result.requests if window.holds(each.issued_at)), result.plan
-                ),
-                percent,
-            )
-        )
-        is not None
-    )
+    """A percentile of the date requests *issued* in each window of 5 s, at the window's middle.
+
+    It ends before the first window in which a request had no answer yet when the run ended: those had less
+    and less time to wait, and the curve would fall although nobody was served.
+    """
+    points = []
+    for window in _windows(result):
+        issued = [each for each in result.requests if each.name == DATE and window.holds(each.issued_at)]
+        if any(was_cut_off(each, result.plan) for each in issued):
+            break
+        value = percentile(date_latencies(issued, result.plan), percent)
+        if value is not None:
+            points.append((window.since + WINDOW_SECONDS / 2 - result.surge_from, value))
+    return tuple(points)
 
 
 def served_per_second(result: DrillResult) -> Curve:

@@ -14,13 +14,14 @@ import comparison_report
 from reports import shelf
 from reports.document import Paint, Report, Tone
 from reports.html import page
-from stack.drills import comparison_file
+from stack.drills import comparison_file, over_time
 from stack.drills.comparison import Comparison, side_of
 from stack.drills.comparison_file import Made
 from stack.drills.comparison_verdict import judge_comparison
 from stack.drills.json_file import DrillFileError
+from stack.load.outcome_kind import OutcomeKind
 from tests.reports.report_reader import Page, loads, read
-from tests.stack.comparison_story import LINE, good_comparison, left_alone
+from tests.stack.comparison_story import LINE, date_of, good_comparison, left_alone
 from tests.stack.drill_story import START
 
 MADE = Made(START, "0.1.0", "showcall drill pool_exhaustion --compare <&>")
@@ -192,6 +193,19 @@ def test_the_charts_show_both_runs_with_the_lever_and_the_marks() -> None:
         assert [mark.letter for mark in chart.marks] == ["A", "B", "C", "T", "D"]
         assert (chart.since, chart.until) == (-20.0, 185.0)
     assert "T first pool timeout, left alone (70.0 s)" in comparison_charts.legend(charts[0].marks)
+
+
+def test_the_latency_curve_does_not_fall_because_the_watching_ended() -> None:
+    story = left_alone()
+    waiting = date_of(700, 120.0, 60.0, OutcomeKind.UNFINISHED)
+    soon = date_of(701, 110.0, 20.0)
+    cut = replace(story, requests=(soon, waiting, date_of(702, 160.0, 20.0, OutcomeKind.UNFINISHED)))
+    assert over_time.latency(cut, 95) == ((92.5, 20.0),)
+
+
+def test_it_says_that_nobody_can_serve_all_who_arrive() -> None:
+    html = page(report_of(good_comparison()))
+    assert "can serve 1.0 such users a second, and 5.0 arrive" in html
 
 
 def test_a_report_can_be_made_again_from_the_raw_runs(tmp_path: Path) -> None:
