@@ -14,17 +14,23 @@ RELATIVE = 1e-9
 
 
 class Ours:
-    """Our engine over the same samples."""
+    """Our engine over the samples of a store."""
 
-    def __init__(self, series: Mapping[Labels, Samples]) -> None:
-        self._store = Store(keep=1e9)
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @classmethod
+    def with_series(cls, series: Mapping[Labels, Samples]) -> "Ours":
+        """Over these samples; series of the same times come from one origin."""
+        store = Store(keep=1e9)
         together: dict[tuple[int, ...], list[Labels]] = {}
         for labels, samples in series.items():
             together.setdefault(tuple(at for at, _ in samples), []).append(labels)
         for number, (times, sets) in enumerate(together.items()):
             rows: Floats = np.array([[value for _, value in series[labels]] for labels in sets])
             for place, at in enumerate(times):
-                self._store.append(Batch(str(number), at / 1000, tuple(sets), rows[:, place]))
+                store.append(Batch(str(number), at / 1000, tuple(sets), rows[:, place]))
+        return cls(store)
 
     def instant(self, query: str, at_ms: int) -> Given:
         """Ask at one time."""

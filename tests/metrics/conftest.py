@@ -12,7 +12,7 @@ from tests.metrics.real_prometheus import Prometheus, blocks, missing, running
 
 @pytest.fixture(scope="session")
 def ours() -> Ours:
-    return Ours(every_series())
+    return Ours.with_series(every_series())
 
 
 @pytest.fixture(scope="session")

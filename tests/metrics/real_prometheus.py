@@ -51,7 +51,7 @@ class Prometheus:
     """A running server."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self._connection: http.client.HTTPConnection | None = None
 
     def instant(self, query: str, at_ms: int) -> Given:
@@ -66,10 +66,19 @@ class Prometheus:
     def ask(self, call: str, parameters: Mapping[str, str]) -> Any:
         """The JSON document that a call of the API answers."""
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE)
+            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         self._connection.request("POST", f"/api/v1/{call}", urlencode(parameters), headers)
         return json.loads(self._connection.getresponse().read().decode("utf-8", "replace"))
+
+    def write(self, message: bytes) -> None:
+        """Send a WriteRequest of remote write 1.0, compressed as snappy does."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
+        connection.request("POST", "/api/v1/write", message, headers)
+        answer = connection.getresponse()
+        if answer.status != 204:
+            raise RuntimeError(f"remote write: {answer.status} {answer.read().decode(errors='replace')}")
 
 
 def blocks(folder: Path, page: str) -> Path:
@@ -85,10 +94,11 @@ def blocks(folder: Path, page: str) -> Path:
 
 
 @contextmanager
-def running(which: str, folder: Path, data: Path) -> Iterator[Prometheus]:
-    """A server over a copy of these blocks, for as long as the block lasts."""
+def running(which: str, folder: Path, data: Path | None) -> Iterator[Prometheus]:
+    """A server over a copy of these blocks, if any, for as long as the block lasts; it takes remote write."""
     folder.mkdir()
-    shutil.copytree(data, folder / "data")
+    if data is not None:
+        shutil.copytree(data, folder / "data")
     (folder / "empty.yml").write_text("{}\n", encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -99,6 +109,7 @@ def running(which: str, folder: Path, data: Path) -> Iterator[Prometheus]:
         f"--storage.tsdb.path={folder / 'data'}",
         "--storage.tsdb.retention.time=100y",
         f"--web.listen-address=127.0.0.1:{port}",
+        "--web.enable-remote-write-receiver",
         "--log.level=warn",
     ]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:

@@ -87,6 +87,23 @@ def test_every_query_is_answered_as_by_the_prometheus_of_debian_stable(
     assert disagreements(ours, stable, every_query(), told=False) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sort(memory_bytes)",
+        "sort_desc(memory_bytes)",
+        "sort(http_requests_total) ",
+        "topk(5, memory_bytes)",
+        "bottomk(5, memory_bytes)",
+        "sort_desc(sum by (instance) (memory_bytes))",
+    ],
+)
+def test_what_is_sorted_comes_in_the_same_order(ours: Ours, lts: Prometheus, text: str) -> None:
+    for at in INSTANTS:
+        here, there = ours.instant(text, at), lts.instant(text, at)
+        assert [labels for labels, _ in here.rows] == [labels for labels, _ in there.rows]
+
+
 _HYPOTHESIS = settings(
     max_examples=300, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck]
 )
