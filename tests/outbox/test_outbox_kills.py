@@ -81,7 +81,7 @@ def play(rig: Rig, what: str, which: int) -> str:
         case "open":
             rig.open(f"Trouble {len(opened) + 1}")
         case "tell" if opened:
-            text = f"told at {rig.now:.0f} number {which} of {opened[which % len(opened)]}"
+            text = f"told at {rig.now:.1f} number {which} of {opened[which % len(opened)]}"
             rig.tell(opened[which % len(opened)], text, TimelineKind.LEVER_FAILED)
             rig.turn_for(0.5)
             return text
