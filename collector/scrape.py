@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import structlog
 
 from collector.deadline import Deadline
 from collector.round import ErrorKind, TargetReport
-from collector.source import Measured, Scraped, ScrapeError, gauges, measured
+from collector.source import Scraped, ScrapeError, gauges, measured
 from collector.target import Target, own_origin
 from collector.target_labels import LabelLimits, TargetLabels
 from metrics.values import Appended, Batch, Labels
@@ -123,9 +124,10 @@ class TargetScrape:
         self, report: TargetReport, scraped: Scraped | None, error: ScrapeError | None, added: int
     ) -> None:
         said = scraped.verdict if scraped else error.verdict if error else ()
-        samples = [*own_samples(report, _seen(scraped), added), *said]
-        raw: tuple[Labels, ...] = tuple(labels for labels, _ in samples)
-        values = np.array([value for _, value in samples], dtype=np.float64)
+        raw = own_labels(report.error_kind)
+        if said:
+            raw += tuple(labels for labels, _ in said)
+        values = np.array([*own_values(report, _seen(scraped), added), *(value for _, value in said)])
         labels = self._own_labels.apply(raw).labels
         self._append(Batch(own_origin(report.target), report.at, labels, values, METADATA))
 
@@ -135,19 +137,24 @@ def too_late(given: float, since: str = "") -> ScrapeError:
     return ScrapeError(ErrorKind.TIMEOUT, f"no whole answer within {given:g} s{since}")
 
 
-def own_samples(report: TargetReport, seen: int, added: int) -> list[Measured]:
-    """Prometheus' series about a scrape, and the kind of error in one of our own."""
-    facts = {
-        "up": float(report.up),
-        "scrape_duration_seconds": report.duration,
-        "scrape_samples_scraped": float(seen),
-        "scrape_samples_post_metric_relabeling": float(report.samples),
-        "scrape_series_added": float(added),
-    }
-    samples = [measured(name, value) for name, value in facts.items()]
-    if report.error_kind is not None:
-        samples.append(measured("showcall_scrape_error", 1.0, kind=report.error_kind))
-    return samples
+@cache
+def own_labels(error: ErrorKind | None) -> tuple[Labels, ...]:
+    """Prometheus' series about a scrape, and the kind of error in one of our own: one tuple each."""
+    names = (
+        "up",
+        "scrape_duration_seconds",
+        "scrape_samples_scraped",
+        "scrape_samples_post_metric_relabeling",
+        "scrape_series_added",
+    )
+    wrong = [] if error is None else [measured("showcall_scrape_error", 1.0, kind=error)]
+    return tuple(labels for labels, _ in (*(measured(name, 0.0) for name in names), *wrong))
+
+
+def own_values(report: TargetReport, seen: int, added: int) -> tuple[float, ...]:
+    """The values of ``own_labels``, in its order."""
+    wrong = () if report.error_kind is None else (1.0,)
+    return float(report.up), report.duration, float(seen), float(report.samples), float(added), *wrong
 
 
 def _seen(scraped: Scraped | None) -> int:
