@@ -8,7 +8,6 @@ stats; it asks whether the daemon is there when none came lately. Nothing but GE
 import time
 from collections.abc import Mapping
 from itertools import chain
-from operator import is_not
 
 import numpy as np
 
@@ -36,6 +35,7 @@ class DockerSource:
         self._settings = settings
         self._ping = DockerPing(settings.endpoint, resolver)
         self._link: DockerLink | None = None
+        self._view: View | None = None
         self._readings: dict[str, ContainerReadings] = {}
         self._parts: tuple[tuple[Labels, ...], ...] = ()
         self._labels: tuple[Labels, ...] = ()
@@ -47,7 +47,8 @@ class DockerSource:
             if link is None or not link.alive() or not link.lively():
                 link = self._linked(self._ping.ask(deadline))
             view = link.watch.view(deadline, events=link.events_error is None)
-            self._check_count(view)
+            if view is not self._view:
+                self._adopt(view)
             looks = self._looks(link, view)
             return self._columns(tuple(looks.values()), _finding(looks, link, view))
         except ScrapeError as error:
@@ -58,7 +59,7 @@ class DockerSource:
         self._ping.close()
         if self._link is not None:
             self._link.stop()
-        self._link = None
+        self._link = self._view = None
         self._readings = {}
 
     def _linked(self, greeting: Greeting) -> DockerLink:
@@ -76,17 +77,19 @@ class DockerSource:
 
         return DockerDaemon(self._settings.endpoint.base_url, version, self._settings.label_filter)
 
-    def _check_count(self, view: View) -> None:
+    def _adopt(self, view: View) -> None:
+        """Other containers than at the last look, or other facts about them."""
         if len(view.containers) > MAX_CONTAINERS:
             text = f"{len(view.containers):,} containers (at most {MAX_CONTAINERS:,})"
             raise ScrapeError(ErrorKind.LIMIT, f"{text}: choose by compose_project or container_labels")
-
-    def _looks(self, link: DockerLink, view: View) -> dict[str, Look]:
-        """By container name. Raises the first problem when none of them gives stats."""
-        now, counted = time.monotonic(), link.events_error is None
         known = self._readings
         self._readings = {key: known.get(key) or ContainerReadings() for key in view.containers}
-        looks = {
+        self._view = view
+
+    def _looks(self, link: DockerLink, view: View) -> dict[str, Look]:
+        """By container name."""
+        now, counted = time.monotonic(), link.events_error is None
+        return {
             container.listed.name: self._readings[key].look(
                 container,
                 view.oom_kills.get(key, 0) if counted else None,
@@ -96,30 +99,31 @@ class DockerSource:
             )
             for key, container in view.containers.items()
         }
-        failed = [(name, look.problem) for name, look in looks.items() if look.problem]
-        if failed and not any(look.fresh for look in looks.values()):
-            name, problem = failed[0]
-            raise ScrapeError(problem.kind, f"no container gives stats; {name}: {problem.text}")
-        return looks
 
     def _columns(self, looks: tuple[Look, ...], finding: Finding | None) -> Scraped:
         """All containers as columns; the very same labels as last time while no container's changed."""
-        parts = tuple(look.labels for look in looks)
-        if len(parts) != len(self._parts) or any(map(is_not, parts, self._parts)):
+        parts = tuple([look.labels for look in looks])
+        if parts != self._parts:
             self._parts, self._labels = parts, tuple(chain.from_iterable(parts))
         if len(self._labels) > self._settings.sample_limit:
             text = f"{len(self._labels):,} samples, over collector.sample_limit"
             raise ScrapeError(ErrorKind.LIMIT, f"{text} ({self._settings.sample_limit:,})")
         values = np.fromiter(
-            chain.from_iterable(look.values for look in looks), np.float64, len(self._labels)
+            chain.from_iterable([look.values for look in looks]), np.float64, len(self._labels)
         )
         return Scraped(self._labels, values, METADATA, UP, finding)
 
 
 def _finding(looks: Mapping[str, Look], link: DockerLink, view: View) -> Finding | None:
-    """What did not work although the look did: containers without stats, no events, no inspection."""
+    """What did not work although the look did: containers without stats, no events, no inspection.
+
+    Raises the first container's problem when none of them gives stats.
+    """
     failed = [(name, look.problem) for name, look in looks.items() if look.problem]
     if failed:
+        if not any(look.fresh for look in looks.values()):
+            name, problem = failed[0]
+            raise ScrapeError(problem.kind, f"no container gives stats; {name}: {problem.text}")
         named = "; ".join(f"{name}: {problem.text}" for name, problem in failed[:NAMED_IN_FINDING])
         more = "; ..." if len(failed) > NAMED_IN_FINDING else ""
         return Finding(

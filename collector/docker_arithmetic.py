@@ -5,30 +5,24 @@ Counters come from the kernel through the daemon: processor time in nanoseconds,
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 CFS_PERIOD = 100_000.0  # microseconds, the kernel's usual period and what NanoCpus is turned into
 
 
-@dataclass(frozen=True, slots=True)
-class CpuTimes:
+class CpuTimes(NamedTuple):
     """Processor time of a container and of its host since each began.
 
     Attributes:
-        usage, user, kernel: nanoseconds of the container.
+        usage: nanoseconds of the container.
         host: nanoseconds of all processors of the host, idle ones too; None when the daemon does not say,
             as in the first message of a stream for the time before it.
         processors: that are online; 0 when the daemon does not say.
-        periods, throttled_periods: of the quota; throttled: nanoseconds spent waiting for the next one.
     """
 
     usage: int
-    user: int
-    kernel: int
     host: int | None
     processors: int
-    periods: int
-    throttled_periods: int
-    throttled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +65,20 @@ def percent_of_limit(percent: float, limit: CpuLimit | None, processors: int) ->
     return percent / cores if cores > 0 else None
 
 
-def in_and_out(counters: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """NET I/O and BLOCK I/O: bytes received and sent, or read and written, of all interfaces or devices."""
-    pairs = list(counters)
-    return sum(first for first, _ in pairs), sum(second for _, second in pairs)
+def block_sums(entries: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
+    """Bytes read and written, by device (``8:0``), of which BLOCK I/O is the sum.
+
+    Operations are Read and Write in cgroup v1, read and write in v2; others count the same bytes again.
+    """
+    read: dict[str, int] = {}
+    written: dict[str, int] = {}
+    for entry in entries:
+        operation = str(entry.get("op"))[:1].lower()
+        if operation in ("r", "w"):
+            way = read if operation == "r" else written
+            device = f"{entry.get('major', 0)}:{entry.get('minor', 0)}"
+            way[device] = way.get(device, 0) + int(entry.get("value") or 0)
+    return read, written
 
 
 def memory_used(usage: int, details: Mapping[str, int]) -> int:

@@ -110,8 +110,8 @@ class DockerLink:
 
     def _take(self, key: str, line: bytes) -> None:
         if key != EVENTS:
-            self._heard = time.monotonic()
-            self.newest[key] = Newest(line, self._heard)
+            self._heard = heard = time.monotonic()
+            self.newest[key] = Newest(line, heard)
             return
         event = parse_event(line)
         if event is not None:

@@ -1,13 +1,13 @@
 """One container's series at one look, from what is known of it and its newest stats message."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.docker_arithmetic import CpuLimit
 from collector.docker_containers import Container, Listed
-from collector.docker_message import StatsMessage, parse_message
-from collector.docker_series import container_readings, message_readings
-from collector.known_series import KnownSeries, Reading
+from collector.docker_message import parse_message
+from collector.docker_series import container_columns
+from collector.known_series import NOTHING, Columns, KnownSeries
 from collector.round import ErrorKind
 from collector.source import ScrapeError
 from metrics.values import Labels
@@ -15,16 +15,14 @@ from metrics.values import Labels
 STALE_SECONDS = 5.0  # a daemon sends a message every second; older facts are none
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
+class Newest(NamedTuple):
     """The newest line of a stats stream, and when it came (monotonic seconds)."""
 
     line: bytes
     heard: float
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What a look gave.
 
     Attributes:
@@ -41,12 +39,17 @@ class Look:
 
 
 class ContainerReadings:
-    """One container. A message is decoded once, at the first look that finds it."""
+    """One container. A message is decoded once, at the first look that finds it.
+
+    What has not changed since the last look is the very same object and is not made again.
+    """
 
     def __init__(self) -> None:
         self._series = KnownSeries({})
-        self._decoded: tuple[Newest, CpuLimit | None] | None = None
-        self._stats: tuple[Reading, ...] = ()
+        self._known: tuple[Container | None, int | None] = None, None
+        self._facts = NOTHING
+        self._decoded: tuple[Newest | None, CpuLimit | None] = None, None
+        self._stats = NOTHING
         self._problem: ScrapeError | None = None
         self._expected_since: float | None = None
 
@@ -67,20 +70,26 @@ class ContainerReadings:
             error: why its stream ended, if it did.
             now: monotonic seconds.
         """
+        known, known_kills = self._known
+        if container is not known or oom_kills != known_kills:
+            self._know(container, oom_kills)
+        stats, problem = self._stats_now(container, newest, error, now)
+        labels = self._series.labels(self._facts.groups + stats.groups)
+        return Look(labels, self._facts.values + stats.values, problem, bool(stats.values))
+
+    def _know(self, container: Container, oom_kills: int | None) -> None:
         shared = shared_labels(container.listed)
         if shared != self._series.shared:
             self._series = KnownSeries(shared)
-        stats, problem = self._stats_now(container, newest, error, now)
-        readings = (*container_readings(container, oom_kills), *stats)
-        labels = self._series.labels(tuple(key for key, _ in readings))
-        return Look(labels, tuple(value for _, value in readings), problem, bool(stats))
+        self._known = container, oom_kills
+        self._facts = container_columns(container, oom_kills)
 
     def _stats_now(
         self, container: Container, newest: Newest | None, error: ScrapeError | None, now: float
-    ) -> tuple[tuple[Reading, ...], ScrapeError | None]:
+    ) -> tuple[Columns, ScrapeError | None]:
         if not container.alive:
             self._expected_since = None
-            return (), None
+            return NOTHING, None
         if self._expected_since is None:
             self._expected_since = now
         if newest is not None:
@@ -91,18 +100,17 @@ class ContainerReadings:
         silent = now - self._expected_since
         if error is None and silent > STALE_SECONDS:
             error = ScrapeError(ErrorKind.TIMEOUT, f"no stats for {silent:.0f} s")
-        return (), error
+        return NOTHING, error
 
     def _decode(self, newest: Newest, limit: CpuLimit | None) -> None:
-        if self._decoded == (newest, limit):
+        decoded, its_limit = self._decoded
+        if newest is decoded and limit == its_limit:
             return
-        self._decoded, self._problem, self._stats = (newest, limit), None, ()
+        self._decoded, self._problem, self._stats = (newest, limit), None, NOTHING
         try:
-            message: StatsMessage | None = parse_message(newest.line)
+            self._stats = parse_message(newest.line, limit) or NOTHING
         except ValueError as error:
             self._problem = ScrapeError(ErrorKind.BAD_FORMAT, str(error))
-        else:
-            self._stats = tuple(message_readings(message, limit)) if message else ()
 
 
 def shared_labels(listed: Listed) -> Mapping[str, str]:

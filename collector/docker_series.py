@@ -1,14 +1,9 @@
-"""Containers and their stats under cAdvisor's names, and what ``docker stats`` shows under its own.
-
-Keys are built once per kind of series; a message costs little more than its numbers.
-"""
+"""Containers under cAdvisor's names: what every series is, and those that need no stats."""
 
 from collections.abc import Iterator
 
-from collector.docker_arithmetic import CpuLimit, cpu_percent, in_and_out, memory_percent, percent_of_limit
 from collector.docker_containers import Container
-from collector.docker_message import BlockDevice, Interface, MemoryUse, StatsMessage, Traffic
-from collector.known_series import Key, Reading
+from collector.known_series import Columns, Reading
 from collector.source import gauges
 from metrics.values import Metadata
 
@@ -61,92 +56,14 @@ _COUNTERS = {
 }
 METADATA = gauges(_GAUGES) | {name: Metadata("counter", text) for name, text in _COUNTERS.items()}
 
-_CPU_USAGE: Key = ("container_cpu_usage_seconds_total", "cpu", "total")
-_CPU_USER: Key = ("container_cpu_user_seconds_total",)
-_CPU_SYSTEM: Key = ("container_cpu_system_seconds_total",)
-_PERIODS: Key = ("container_cpu_cfs_periods_total",)
-_THROTTLED_PERIODS: Key = ("container_cpu_cfs_throttled_periods_total",)
-_THROTTLED_SECONDS: Key = ("container_cpu_cfs_throttled_seconds_total",)
-_LAST_SEEN: Key = ("container_last_seen",)
-_THREADS: Key = ("container_threads",)
-_THREADS_MAX: Key = ("container_threads_max",)
-_TRAFFIC = {
-    way: tuple(
-        f"container_network_{way}_{what}_total" for what in ("bytes", "packets", "errors", "packets_dropped")
-    )
-    for way in ("receive", "transmit")
-}
 
-
-def message_readings(message: StatsMessage, limit: CpuLimit | None) -> Iterator[Reading]:
-    """Every series of a running container's stats."""
-    yield _LAST_SEEN, message.at
-    yield from _cpu(message, limit)
-    if message.memory is not None:
-        yield from _memory(message.memory)
-    for interface in message.interfaces:
-        yield from _network(interface)
-    for device in message.devices:
-        yield from _block(device)
-    yield from _sums(message)
-    if message.tasks is not None:
-        yield _THREADS, float(message.tasks)
-        yield _THREADS_MAX, float(message.tasks_limit)
-
-
-def _cpu(message: StatsMessage, limit: CpuLimit | None) -> Iterator[Reading]:
-    now = message.cpu
-    yield _CPU_USAGE, now.usage / 1e9
-    yield _CPU_USER, now.user / 1e9
-    yield _CPU_SYSTEM, now.kernel / 1e9
-    if limit is not None or now.periods:
-        yield _PERIODS, float(now.periods)
-        yield _THROTTLED_PERIODS, float(now.throttled_periods)
-        yield _THROTTLED_SECONDS, now.throttled / 1e9
-    percent = cpu_percent(message.before, now)
-    if percent is None:
-        return
-    yield ("docker_stats_cpu_percent",), percent
-    part = percent_of_limit(percent, limit, now.processors)
-    if part is not None:
-        yield ("docker_stats_cpu_limit_percent",), part
-
-
-def _memory(memory: MemoryUse) -> Iterator[Reading]:
-    yield ("container_memory_usage_bytes",), float(memory.usage)
-    yield ("container_memory_working_set_bytes",), float(memory.working_set)
-    yield ("container_memory_rss",), float(memory.anonymous)
-    yield ("container_memory_cache",), float(memory.cache)
-    yield ("docker_stats_memory_percent",), memory_percent(memory.working_set, memory.limit)
-
-
-def _sums(message: StatsMessage) -> Iterator[Reading]:
-    received, sent = in_and_out((each.received.octets, each.sent.octets) for each in message.interfaces)
-    yield ("docker_stats_net_received_bytes",), float(received)
-    yield ("docker_stats_net_sent_bytes",), float(sent)
-    read, written = in_and_out((each.read, each.written) for each in message.devices)
-    yield ("docker_stats_block_read_bytes",), float(read)
-    yield ("docker_stats_block_written_bytes",), float(written)
-
-
-def _network(interface: Interface) -> Iterator[Reading]:
-    yield from _way("receive", interface.name, interface.received)
-    yield from _way("transmit", interface.name, interface.sent)
-
-
-def _way(way: str, interface: str, traffic: Traffic) -> Iterator[Reading]:
-    counts = (traffic.octets, traffic.packets, traffic.errors, traffic.dropped)
-    for metric, count in zip(_TRAFFIC[way], counts, strict=True):
-        yield (metric, "interface", interface), float(count)
-
-
-def _block(device: BlockDevice) -> Iterator[Reading]:
-    yield ("container_fs_reads_bytes_total", "device", device.name), float(device.read)
-    yield ("container_fs_writes_bytes_total", "device", device.name), float(device.written)
-
-
-def container_readings(container: Container, oom_kills: int | None) -> Iterator[Reading]:
+def container_columns(container: Container, oom_kills: int | None) -> Columns:
     """What is known without stats: state, health, restarts, limits. ``oom_kills`` is None where unknown."""
+    readings = tuple(_container_readings(container, oom_kills))
+    return Columns((tuple(key for key, _ in readings),), tuple(value for _, value in readings))
+
+
+def _container_readings(container: Container, oom_kills: int | None) -> Iterator[Reading]:
     yield ("container_state", "state", container.listed.state), 1.0
     if oom_kills is not None:
         yield ("container_oom_events_total",), float(oom_kills)

@@ -6,6 +6,7 @@ one selector, however many there are.
 """
 
 import contextlib
+import math
 import selectors
 import socket
 import threading
@@ -80,7 +81,7 @@ class StreamLoop:
     ) -> None:
         self._endpoint, self._take, self._began, self._ended = endpoint, take, began, ended
         self._wanted = _Wanted()
-        self._stopping = False
+        self._stopping = self._ended_for_good = False
         self._selector = selectors.DefaultSelector()
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
@@ -89,7 +90,7 @@ class StreamLoop:
         self._open: dict[str, _Open] = {}
         self._not_before: dict[str, float] = {}
         self._followed = self._wanted
-        self._due = self._swept = 0.0
+        self._due = self._sweep_at = 0.0
         self._thread = threading.Thread(target=self._run, name="docker-streams", daemon=True)
 
     def start(self) -> None:
@@ -105,10 +106,12 @@ class StreamLoop:
 
     def alive(self) -> bool:
         """Whether the thread runs."""
-        return self._thread.is_alive()
+        return not self._ended_for_good
 
     def want(self, address: Address, streams: Mapping[str, Stream]) -> None:
         """From now on these streams, by key; others are closed."""
+        if address == self._wanted.address and streams == self._wanted.streams:
+            return
         self._wanted = _Wanted(address, dict(streams))
         self._ring()
 
@@ -123,6 +126,7 @@ class StreamLoop:
         except Exception:  # it must be seen; the streams then fall silent, which every look notices
             structlog.get_logger().exception("docker.streams.fault")
         finally:
+            self._ended_for_good = True
             for each in list(self._open.values()):
                 self._drop(each)
             self._selector.close()
@@ -133,7 +137,8 @@ class StreamLoop:
         now = time.monotonic()
         if self._wanted is not self._followed or now >= self._due:
             self._follow(self._wanted, now)
-        for ready, mask in self._selector.select(min(max(self._due - now, 0.0), TURN_SECONDS)):
+        until = min(self._due, self._sweep_at)
+        for ready, mask in self._selector.select(None if until == math.inf else max(until - now, 0.0)):
             if ready.data is None:
                 with contextlib.suppress(OSError):
                     self._ear.recv(4096)
@@ -142,8 +147,7 @@ class StreamLoop:
             else:
                 self._guarded(ready.data, self._receive)
         now = time.monotonic()
-        if now - self._swept >= TURN_SECONDS:
-            self._swept = now
+        if now >= self._sweep_at:
             self._sweep(now)
 
     def _follow(self, wanted: _Wanted, now: float) -> None:
@@ -158,7 +162,7 @@ class StreamLoop:
             for key in ready[:OPENS_PER_TURN]:
                 self._begin(key, wanted.streams[key], wanted.address, now)
         more = [now] if len(ready) > OPENS_PER_TURN else list(self._not_before.values())
-        self._due = min(more, default=now + TURN_SECONDS)
+        self._due = min(more, default=math.inf)
 
     def _begin(self, key: str, stream: Stream, address: Address, now: float) -> None:
         self._not_before.pop(key, None)
@@ -174,6 +178,7 @@ class StreamLoop:
             feed = LineFeed(stream.path.partition("?")[0], LINE_LIMIT, lambda line: self._take(key, line))
             opened = self._open[key] = _Open(key, stream, sock, feed, request, now)
             self._selector.register(sock, selectors.EVENT_WRITE, opened)
+            self._sweep_at = min(self._sweep_at, now + HEAD_SECONDS)
 
     def _guarded(self, each: _Open, work: Callable[[_Open], None]) -> None:
         try:
@@ -206,11 +211,16 @@ class StreamLoop:
             self._end(each, refused, RETRY_SECONDS if refused else TURN_SECONDS)
 
     def _sweep(self, now: float) -> None:
-        """End streams that have been silent for too long."""
+        """End streams that have been silent for too long; says in ``_sweep_at`` when the next may be."""
+        self._sweep_at = math.inf
         for each in list(self._open.values()):
             headless = each.feed.status == 0
+            if each.stream.silent and not headless:
+                continue
             allowed = HEAD_SECONDS if headless else SILENCE_SECONDS
-            if now - each.heard > allowed and (headless or not each.stream.silent):
+            if now - each.heard < allowed:
+                self._sweep_at = min(self._sweep_at, each.heard + allowed)
+            else:
                 path = each.stream.path.partition("?")[0]
                 text = f"{path}: nothing came for {allowed:g} s"
                 self._end(each, ScrapeError(ErrorKind.TIMEOUT, text), RETRY_SECONDS)

@@ -16,10 +16,11 @@ from collector.docker_containers import Container, ContainerEvent, Inspected, Li
 from collector.round import ErrorKind
 from collector.source import ScrapeError
 
-LIST_EVERY_SECONDS = 30.0  # in case an event was lost
+LIST_EVERY_SECONDS = 60.0  # in case an event was lost; the inspection of what looks the same can wait longer
+INSPECT_EVERY_SECONDS = 300.0
 LIST_WITHOUT_EVENTS_SECONDS = 5.0
-LIST_TOO_OLD_SECONDS = 60.0
-INSPECT_EVERY_SECONDS = 60.0
+INSPECT_WITHOUT_EVENTS_SECONDS = 60.0
+LIST_UNANSWERED_SECONDS = 30.0
 BETWEEN_LISTS_SECONDS = 0.5  # a container that is restarted all the while must not keep the daemon busy
 GONE_ACTIONS = frozenset({"destroy"})
 OOM_ACTION = "oom"
@@ -76,15 +77,17 @@ class ContainerWatch:
         self._dirty: set[str] = set()
         self._gone: set[str] = set()
         self._last_event = 0
-        self._asked = self._stopping = False
-        self._begun = self._listed_at = 0.0
+        self._asked = self._stopping = self._ended = False
+        self._inspect_every = INSPECT_EVERY_SECONDS
+        self._listed_at = self._due_since = 0.0
         self._error: ScrapeError | None = None
         self._problem: ScrapeError | None = None
+        self._known: View | None = None
         self._thread = threading.Thread(target=self._run, name="docker-watch", daemon=True)
 
     def start(self) -> None:
         """Begin with a first list."""
-        self._begun = time.monotonic()
+        self._due_since = time.monotonic()
         self._asked = True
         self._thread.start()
 
@@ -98,24 +101,26 @@ class ContainerWatch:
 
     def alive(self) -> bool:
         """Whether the thread runs; what ended it is said by the look that saw it."""
-        return self._thread.is_alive()
+        return not self._ended
 
     def view(self, deadline: Deadline, events: bool = True) -> View:
         """What is known; a first list is waited for. Has an old one renewed, sooner where no events come.
 
         Raises:
-            ScrapeError: the last list failed, or there is none that is new enough.
+            ScrapeError: the last list failed, or one that was due has not come for long.
         """
         with self._change:
+            now = time.monotonic()
             every = LIST_EVERY_SECONDS if events else LIST_WITHOUT_EVENTS_SECONDS
-            if self._error is not None or time.monotonic() - self._listed_at > every:
-                self._asked = True
+            self._inspect_every = INSPECT_EVERY_SECONDS if events else INSPECT_WITHOUT_EVENTS_SECONDS
+            if self._error is not None or now - self._listed_at > every:
+                self._due_since, self._asked = self._due_since or now, True
                 self._change.notify_all()
             if not self._listed_at and self._error is None:
                 self._change.wait_for(lambda: self._listed_at or self._error, deadline.left() * 0.9)
             if self._error is not None:
                 raise self._error
-            self._check_age(time.monotonic())
+            self._check_waiting(time.monotonic())
             return self._view()
 
     def heard(self, event: ContainerEvent) -> None:
@@ -124,6 +129,7 @@ class ContainerWatch:
             if event.time and event.time <= self._last_event:
                 return
             self._last_event = max(self._last_event, event.time)
+            self._known = None
             if event.action == OOM_ACTION:
                 self._oom_kills[event.id] = self._oom_kills.get(event.id, 0) + 1
             if event.action in GONE_ACTIONS:
@@ -145,14 +151,19 @@ class ContainerWatch:
         """Nanoseconds since 1970 by the daemon's clock, 0 before the first."""
         return self._last_event
 
-    def _check_age(self, now: float) -> None:
-        age = now - (self._listed_at or self._begun)
-        if self._listed_at and age <= LIST_TOO_OLD_SECONDS:
-            return
-        text = f"the daemon answers, but the list of its containers has not come for {age:.1f} s"
-        raise ScrapeError(ErrorKind.TIMEOUT, text)
+    def _check_waiting(self, now: float) -> None:
+        waiting = now - self._due_since if self._due_since else 0.0
+        if not self._listed_at or waiting > LIST_UNANSWERED_SECONDS:
+            text = f"the daemon answers, but the list of its containers has not come for {waiting:.1f} s"
+            raise ScrapeError(ErrorKind.TIMEOUT, text)
 
     def _view(self) -> View:
+        """The very same object until something has changed."""
+        if self._known is None:
+            self._known = self._made_view()
+        return self._known
+
+    def _made_view(self) -> View:
         containers = {
             key: Container(listed, found.facts if (found := self._inspections.get(key)) else None)
             for key, listed in self._listed.items()
@@ -172,6 +183,7 @@ class ContainerWatch:
             text = f"fault in Showcall: {type(error).__name__} (see its log)"
             self._fail(ScrapeError(ErrorKind.INTERNAL, text))
         finally:
+            self._ended = True
             if daemon is not None:
                 daemon.close()
 
@@ -212,13 +224,13 @@ class ContainerWatch:
             self._listed = {key: listed for key, listed in found.items() if key not in self._gone}
             self._inspections = {key: each for key, each in self._inspections.items() if key in found}
             self._oom_kills = {key: count for key, count in self._oom_kills.items() if key in found}
-            self._listed_at, self._error = now, None
+            self._listed_at, self._due_since, self._error, self._known = now, 0.0, None, None
             self._change.notify_all()
         return due
 
     def _old(self, key: str, now: float) -> bool:
         known = self._inspections.get(key)
-        return known is None or now - known.at > INSPECT_EVERY_SECONDS
+        return known is None or now - known.at > self._inspect_every
 
     def _inspect(self, daemon: Daemon, due: list[str]) -> None:
         """Look closer at some; one that fails keeps what was known of it and is tried with the next list."""
@@ -233,5 +245,8 @@ class ContainerWatch:
                 self._dirty.add(key)
                 continue
             if facts is not None:
-                self._inspections[key] = _Inspection(facts, time.monotonic())
-        self._problem = problem
+                with self._change:
+                    self._inspections[key] = _Inspection(facts, time.monotonic())
+                    self._known = None
+        with self._change:
+            self._problem, self._known = problem, None

@@ -45,7 +45,7 @@ class HostSource:
             self._kept = _Kept(at, tuple(_slow(self._proc)))
         readings = (*_quick(self._proc), *self._kept.readings)
         values = np.array([value for _, value in readings], dtype=np.float64)
-        return Scraped(self._series.labels(tuple(key for key, _ in readings)), values, METADATA)
+        return Scraped(self._series.labels((tuple(key for key, _ in readings),)), values, METADATA)
 
     def close(self) -> None:
         """Nothing is kept open."""

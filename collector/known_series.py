@@ -1,6 +1,8 @@
 """Label sets that are made once and handed out again while the series of a thing stay the same."""
 
 from collections.abc import Mapping
+from itertools import chain
+from typing import NamedTuple
 
 from metrics.values import Labels, labels_of
 
@@ -9,6 +11,21 @@ Key = tuple[str, ...]
 
 Reading = tuple[Key, float]
 """One value of one series."""
+
+Keys = tuple[Key, ...]
+"""Series that come together. The very same objects as last time cost nothing to compare."""
+
+Groups = tuple[Keys, ...]
+
+
+class Columns(NamedTuple):
+    """Series in groups, and one value for each of them. A named tuple: one is made for every message."""
+
+    groups: Groups
+    values: tuple[float, ...]
+
+
+NOTHING = Columns((), ())
 
 
 class KnownSeries:
@@ -20,15 +37,15 @@ class KnownSeries:
 
     def __init__(self, shared: Mapping[str, str]) -> None:
         self.shared = dict(shared)
-        self._keys: tuple[Key, ...] = ()
+        self._groups: Groups = ()
         self._labels: tuple[Labels, ...] = ()
 
-    def labels(self, keys: tuple[Key, ...]) -> tuple[Labels, ...]:
-        """One label set a key; the very same tuple as last time when the keys are equal."""
-        if keys != self._keys:
-            known = dict(zip(self._keys, self._labels, strict=True))
-            self._labels = tuple(known.get(key) or self._made(key) for key in keys)
-            self._keys = keys
+    def labels(self, groups: Groups) -> tuple[Labels, ...]:
+        """One label set a key; the very same tuple as last time when the groups are equal."""
+        if groups != self._groups:
+            known = dict(zip(chain.from_iterable(self._groups), self._labels, strict=True))
+            self._labels = tuple(known.get(key) or self._made(key) for key in chain.from_iterable(groups))
+            self._groups = groups
         return self._labels
 
     def _made(self, key: Key) -> Labels:

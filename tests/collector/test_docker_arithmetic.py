@@ -1,27 +1,28 @@
 """The numbers of ``docker stats``, worked out by hand for both kinds of control groups."""
 
 import json
+from itertools import chain
 
 import pytest
 
 from collector.docker_arithmetic import (
     CpuLimit,
     CpuTimes,
+    block_sums,
     cpu_limit,
     cpu_percent,
-    in_and_out,
     memory_percent,
     memory_used,
     percent_of_limit,
 )
 from collector.docker_containers import parse_event, parse_inspection, parse_list
-from collector.docker_message import StatsMessage, parse_message
-from collector.docker_series import message_readings
-from collector.known_series import Key
+from collector.docker_message import parse_message
+from collector.known_series import Columns, Key
 from tests.collector.docker_documents import (
     MIB,
     SECOND,
     Document,
+    cpu,
     first_message,
     inspection,
     line,
@@ -32,18 +33,19 @@ from tests.collector.docker_documents import (
 )
 
 
-def message(document: Document) -> StatsMessage:
-    parsed = parse_message(line(document))
-    assert parsed is not None
-    return parsed
+def columns(document: Document, limit: CpuLimit | None = None) -> Columns:
+    found = parse_message(line(document), limit)
+    assert found is not None
+    return found
 
 
 def readings(document: Document, limit: CpuLimit | None = None) -> dict[Key, float]:
-    return dict(message_readings(message(document), limit))
+    groups, values = columns(document, limit)
+    return dict(zip(chain.from_iterable(groups), values, strict=True))
 
 
 def times(usage: int, host: int | None, processors: int = 4) -> CpuTimes:
-    return CpuTimes(usage, 0, 0, host, processors, 0, 0, 0)
+    return CpuTimes(usage, host, processors)
 
 
 def test_half_a_processor_of_four_is_fifty_percent() -> None:
@@ -171,9 +173,21 @@ def test_a_cgroup_v1_message_by_its_own_names() -> None:
     assert ("container_cpu_cfs_periods_total",) not in found
 
 
-def test_all_interfaces_or_devices_are_summed() -> None:
-    assert in_and_out([(1, 2), (10, 20)]) == (11, 22)
-    assert in_and_out([]) == (0, 0)
+def test_bytes_are_summed_by_device_and_only_reads_and_writes_count() -> None:
+    entries = [
+        {"major": 8, "minor": 0, "op": "Read", "value": 1},
+        {"major": 8, "minor": 0, "op": "read", "value": 10},
+        {"major": 8, "minor": 1, "op": "Write", "value": 2},
+        {"major": 8, "minor": 1, "op": "Total", "value": 2},
+    ]
+    assert block_sums(entries) == ({"8:0": 11}, {"8:1": 2})
+    assert block_sums([]) == ({}, {})
+
+
+def test_messages_with_the_same_parts_give_the_very_same_groups() -> None:
+    first, second = columns(v2_message()), columns(v2_message(cpu_stats=cpu(11 * SECOND, 4008 * SECOND)))
+    assert len(first.groups) == len(second.groups) + 1  # no quota was used up in the second
+    assert all(any(group is one for one in first.groups) for group in second.groups)
 
 
 def test_a_container_on_the_hosts_network_has_no_network_of_its_own() -> None:
@@ -187,7 +201,7 @@ def test_a_kernel_without_memory_accounting_gives_no_memory() -> None:
 
 
 def test_a_container_that_does_not_run_has_no_stats() -> None:
-    assert parse_message(line(stopped_message())) is None
+    assert parse_message(line(stopped_message()), None) is None
 
 
 @pytest.mark.parametrize(
@@ -203,17 +217,19 @@ def test_a_container_that_does_not_run_has_no_stats() -> None:
         b"[" * 5000,
         b"\xff\xfe",
         b'{"read": "now"}',
+        b'{"read": "2026-11-22T16:00:01Z", "cpu_stats": {}, "pids_stats": {"current": "x"}}',
+        b'{"read": "2026-11-22T16:00:01Z", "cpu_stats": {}, "memory_stats": {"usage": 1e999}}',
     ],
 )
 def test_f15_a_garbage_message_is_named_and_nothing_else_breaks(garbage: bytes) -> None:
     with pytest.raises(ValueError, match="not a stats message"):
-        parse_message(garbage)
+        parse_message(garbage, None)
 
 
 @pytest.mark.parametrize("part", ["cpu_stats", "memory_stats", "networks", "blkio_stats", "pids_stats"])
 def test_f15_a_message_with_a_part_of_another_shape_is_named(part: str) -> None:
     with pytest.raises(ValueError, match="not a stats message"):
-        parse_message(line(v2_message(**{part: [1]})))
+        parse_message(line(v2_message(**{part: [1]})), None)
 
 
 def test_a_list_entry_as_a_value() -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +298,35 @@ def test_an_old_list_is_renewed_without_an_event(monkeypatch: pytest.MonkeyPatch
         rig.sees_stats("concert")
         rig.daemon.add(OTHER, "silent")
         rig.sees_stats("concert", "silent")
+
+
+def test_a_list_is_late_by_the_time_since_it_was_due_however_seldom_one_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(docker_watch, "LIST_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(docker_watch, "LIST_UNANSWERED_SECONDS", 0.4)
+    with watched() as rig:
+        rig.daemon.add(IDENTITY, "concert")
+        rig.sees_stats("concert")
+        time.sleep(1.0)
+        rig.daemon.silent.add("/containers/json")
+        assert with_stats(rig.look()) == {"concert"}
+        error = until(rig.failed)
+    assert error.kind is ErrorKind.TIMEOUT
+    assert "the list of its containers has not come for 0." in error.text
+
+
+def test_looks_at_what_has_not_changed_share_one_view() -> None:
+    with watched() as rig:
+        rig.daemon.add(IDENTITY, "concert")
+        rig.sees_whole("concert")
+        link = rig.source._link
+        assert link is not None
+        before = link.watch.view(soon())
+        assert link.watch.view(soon()) is before
+        rig.daemon.event("oom", IDENTITY)
+        rig.sees(lambda found: values(found, "concert")["container_oom_events_total"] == 1)
+        assert link.watch.view(soon()) is not before
 
 
 def test_the_shipped_rules_on_cpu_work_unchanged() -> None:
