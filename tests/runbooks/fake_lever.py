@@ -5,7 +5,7 @@ It runs on the caller's clock: ``now`` is set by the test, so leases expire and 
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,6 +52,7 @@ class FakeLever:
     lease: dict[str, Any] | None = None
     ramping: bool = False
     ramp_due: float = 0.0
+    ramp_every: float = 3.0
     pool_waits: bool = False
     now: float = 0.0
     mode: Mode = Mode.GOOD
@@ -63,6 +64,12 @@ class FakeLever:
     gets: int = 0
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     ledger_file: Path | None = None
+    clock: Callable[[], float] | None = None
+
+    def follow_clock(self) -> None:
+        """Let the time pass that somebody else's clock shows."""
+        if self.clock is not None:
+            self.advance(self.clock())
 
     def changes(self, run_id: str | None = None) -> list[Effect]:
         """Effects that moved the value, of one run or of all."""
@@ -81,7 +88,7 @@ class FakeLever:
             before = self.value
             self.value = min(self.baseline, max(self.value * 2, self.value + 1))
             self.version += 1
-            self.ramp_due += 3.0
+            self.ramp_due += self.ramp_every
             self.ramping = self.value != self.baseline
             self._record(before, None, None, "ramp")
         if self.ramping and self.pool_waits:
@@ -155,6 +162,7 @@ def serving(lever: FakeLever) -> Iterator[str]:
         wbufsize = -1
 
         def do_GET(self) -> None:
+            lever.follow_clock()
             lever.gets += 1
             if lever.read_mode is Mode.HANG:
                 stop.wait(20)
@@ -165,6 +173,7 @@ def serving(lever: FakeLever) -> Iterator[str]:
                 self._answer(200, lever.shape())
 
         def do_POST(self) -> None:
+            lever.follow_clock()
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             lever.posts.append(body)
             mode = lever.modes.pop(0) if lever.modes else lever.mode
