@@ -1,5 +1,6 @@
 """The embedded store: what was scraped, kept in memory and asked in PromQL."""
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -10,18 +11,30 @@ from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
 from metrics.feed import Feed
 from metrics.promql import answers, inputs
-from metrics.promql.ast import Expr, Matcher, VectorSelector
 from metrics.promql.context import Budget, Context
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import LabelSets
 from metrics.promql.limits import Limits, check_steps
 from metrics.promql.notes import Notes
+from metrics.promql.parser import parse_selector
 from metrics.series_index import SeriesIndex
 from metrics.snapshot import Snapshot
-from metrics.values import Answer, Appended, Batch, Labels, Matrix, Metadata, QueryResult, label
+from metrics.values import (
+    PLAIN,
+    Answer,
+    Appended,
+    Batch,
+    Labels,
+    Matrix,
+    Metadata,
+    QueryResult,
+    Terms,
+    label,
+)
 
 _SWEEP_MS = 10_000
 """How often grids that nobody appends to are looked at for old samples."""
+_EDGE_SECONDS = 9e12
 
 
 class Store:
@@ -84,12 +97,14 @@ class Store:
         """Evaluate at start, start+step, ... end (seconds). Raises QueryError."""
         return self.ask_range(expr, start, end, step).result
 
-    def ask(self, expr: str, at: float) -> Answer[QueryResult]:
+    def ask(self, expr: str, at: float, terms: Terms = PLAIN) -> Answer[QueryResult]:
         """As ``query``, with warnings and infos."""
-        context = self._context(np.array([_ms(at)]))
+        context = self._context(np.array([_ms(at)]), terms=terms)
         return answers.annotated(answers.instant(answers.parsed(expr), context), context, expr)
 
-    def ask_range(self, expr: str, start: float, end: float, step: float) -> Answer[Matrix]:
+    def ask_range(
+        self, expr: str, start: float, end: float, step: float, terms: Terms = PLAIN
+    ) -> Answer[Matrix]:
         """As ``query_range``, with warnings and infos."""
         first, last, step_ms = _ms(start), _ms(end), _ms(step)
         if step_ms <= 0:
@@ -98,7 +113,7 @@ class Store:
         if last < first:
             raise QueryError(ErrorKind.BAD_DATA, "end timestamp must not be before start time")
         check_steps((last - first) // step_ms, self._limits)
-        context = self._context(np.arange(first, last + 1, step_ms))
+        context = self._context(np.arange(first, last + 1, step_ms), last, terms)
         return answers.annotated(answers.over_range(answers.parsed(expr), context), context, expr)
 
     def freshness(self, expr: str, at: float) -> float | None:
@@ -117,23 +132,35 @@ class Store:
         """Label sets with a sample in [start, end] that match any of the selector texts, sorted."""
         snapshot = self._snapshot()
         found: set[Labels] = set()
-        for text in selectors:
-            selection = snapshot.select(_matchers(text))
-            found.update(inputs.with_samples(selection, _ms(start) - 1, _ms(end)))
+        for matchers in [parse_selector(text) for text in selectors]:
+            selection = snapshot.select(matchers)
+            found.update(inputs.with_samples(selection, _edge_ms(start) - 1, _edge_ms(end)))
         return tuple(sorted(found))
 
-    def label_names(self, selectors: Sequence[str] = ()) -> tuple[str, ...]:
-        """Label names in use, sorted; of the series that match, when selectors are given."""
+    def label_names(
+        self, selectors: Sequence[str] = (), start: float = -math.inf, end: float = math.inf
+    ) -> tuple[str, ...]:
+        """Label names in use, sorted; of the series that match, when selectors are given.
+
+        Names go with their series, so a time only decides whether anything was kept then at all.
+        """
+        chosen = self._matched(selectors)
+        if not self._reaches(start, end):
+            return ()
         if not selectors:
             return tuple(self._index.names())
-        chosen = self._matched(selectors)
         return tuple(sorted({name for sets in chosen for labels in sets.labels for name, _ in labels}))
 
-    def label_values(self, name: str, selectors: Sequence[str] = ()) -> tuple[str, ...]:
+    def label_values(
+        self, name: str, selectors: Sequence[str] = (), start: float = -math.inf, end: float = math.inf
+    ) -> tuple[str, ...]:
         """Values of one label, sorted; of the series that match, when selectors are given."""
+        chosen = self._matched(selectors)
+        if not self._reaches(start, end):
+            return ()
         if not selectors:
             return tuple(self._index.values(name))
-        found = {label(labels, name) for sets in self._matched(selectors) for labels in sets.labels}
+        found = {label(labels, name) for sets in chosen for labels in sets.labels}
         return tuple(sorted(found - {""}))
 
     def metadata(self) -> Mapping[str, Metadata]:
@@ -183,30 +210,35 @@ class Store:
     def _snapshot(self) -> Snapshot:
         return Snapshot(self._index, lambda origin: self._feeds[origin].grid)
 
-    def _context(self, times: Times) -> Context:
+    def _context(self, times: Times, end_ms: int | None = None, terms: Terms = PLAIN) -> Context:
+        """What stays the same during a question; its end may lie behind its last step."""
         return Context(
             source=self._snapshot(),
             times=times,
             start_ms=int(times[0]),
-            end_ms=int(times[-1]),
-            lookback_ms=self._lookback_ms,
+            end_ms=int(times[-1]) if end_ms is None else end_ms,
+            lookback_ms=self._lookback_ms if terms.lookback is None else _ms(terms.lookback),
             subquery_step_ms=self._subquery_step_ms,
             delayed=self._delayed,
-            budget=Budget(self._limits.max_samples),
+            budget=Budget(self._limits.max_samples, terms.goes_on),
             notes=Notes(),
         )
 
     def _matched(self, selectors: Sequence[str]) -> list[LabelSets]:
         snapshot = self._snapshot()
-        return [snapshot.select(_matchers(text)).sets for text in selectors]
+        return [snapshot.select(matchers).sets for matchers in [parse_selector(text) for text in selectors]]
 
-
-def _matchers(text: str) -> tuple[Matcher, ...]:
-    expr: Expr = answers.parsed(text)
-    if not isinstance(expr, VectorSelector):
-        raise QueryError(ErrorKind.BAD_DATA, "a series selector is wanted here", text, expr.span)
-    return expr.matchers
+    def _reaches(self, start: float, end: float) -> bool:
+        """Whether any row lies in [start, end]."""
+        first, last = _edge_ms(start), _edge_ms(end)
+        views = [feed.grid.view.times for feed in list(self._feeds.values())]
+        return any(len(at) and int(at[0]) <= last and first <= int(at[-1]) for at in views) and first <= last
 
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _edge_ms(seconds: float) -> int:
+    """The same for an edge of time, which may be infinite."""
+    return _ms(max(-_EDGE_SECONDS, min(seconds, _EDGE_SECONDS)))

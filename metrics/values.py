@@ -4,7 +4,7 @@ Times are Unix seconds (UTC) as float at this interface; the engine counts in wh
 as Prometheus does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -145,13 +145,37 @@ class Asker(Protocol):
         """The origins whose series the selectors of ``expr`` matched within the lookback, stale ones too."""
 
 
+def always() -> bool:
+    """There is no hurry."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is agreed on for one question.
+
+    Attributes:
+        lookback: seconds after which a series without a new sample is gone; None for the asker's own.
+        goes_on: asked again and again while the question is answered: False when its time is up. It may
+            also make it wait, for something that goes first.
+    """
+
+    lookback: float | None = None
+    goes_on: Callable[[], bool] = always
+
+
+PLAIN = Terms()
+
+
 class AnnotatedAsker(Asker, Protocol):
     """An asker that also gives the warnings and infos of an evaluation, as the HTTP API shows them."""
 
-    def ask(self, expr: str, at: float) -> Answer[QueryResult]:
+    def ask(self, expr: str, at: float, terms: Terms = PLAIN) -> Answer[QueryResult]:
         """As ``query``."""
 
-    def ask_range(self, expr: str, start: float, end: float, step: float) -> Answer[Matrix]:
+    def ask_range(
+        self, expr: str, start: float, end: float, step: float, terms: Terms = PLAIN
+    ) -> Answer[Matrix]:
         """As ``query_range``."""
 
 

@@ -109,12 +109,13 @@ class CollectorSettings(Frozen):
 
 
 class MetricsSettings(Frozen):
-    """The embedded store."""
+    """The embedded store. The last three bound one question of the HTTP API."""
 
     lookback: Period = 300.0
     keep: Period = 1800.0
     max_steps: Count = 11_000
     max_samples: Count = 5_000_000
+    query_timeout: Period = 30.0
 
 
 class RuleSettings(Frozen):

@@ -29,9 +29,12 @@ from web.database_trouble import DatabaseTrouble, reason
 from web.mirror import Mirror
 from web.parts import ConsoleParts
 from web.prometheus_api import queries, series, state
+from web.prometheus_api.answering import failure
+from web.prometheus_api.failure import of_status
 from web.prometheus_api.gate import QueryGate
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
+PROMETHEUS_PATH = "/api/v1/"
 
 
 def create_app(parts: ConsoleParts) -> Flask:
@@ -113,6 +116,8 @@ def show_error(error: Exception) -> Response | tuple[Response | str, int]:
         status, title = 500, "Something broke here"
         message = f"The console could not answer this. The log has the reason under {error_id}."
     g.setdefault("session", None)
+    if request.path.startswith(PROMETHEUS_PATH):
+        return failure(of_status(status, message))
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
         return jsonify({"error": message}), status
     return render_template("error.html", status=status, title=title, message=message), status

@@ -79,16 +79,16 @@ class StorageHealth:
 
 
 class SeriesBook(Protocol):
-    """Which series there are; selectors are PromQL, times Unix seconds."""
+    """Which series there are; selectors are PromQL, times Unix seconds, infinite for no bound."""
 
     def series(self, selectors: Sequence[str], start: float, end: float) -> Sequence[Labels]:
         """Label sets with a sample in [start, end] that match any selector, sorted."""
 
-    def label_names(self, selectors: Sequence[str] = ()) -> Sequence[str]:
-        """Label names in use, sorted."""
+    def label_names(self, selectors: Sequence[str], start: float, end: float) -> Sequence[str]:
+        """Label names in use, sorted; none where nothing was kept in that time."""
 
-    def label_values(self, name: str, selectors: Sequence[str] = ()) -> Sequence[str]:
-        """Values of one label, sorted."""
+    def label_values(self, name: str, selectors: Sequence[str], start: float, end: float) -> Sequence[str]:
+        """Values of one label, sorted; none where nothing was kept in that time."""
 
     def metadata(self) -> Mapping[str, Metadata]:
         """What expositions said of each metric."""

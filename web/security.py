@@ -68,15 +68,25 @@ def check_request() -> BaseResponse | None:
     if request.endpoint is None or request.endpoint == "static":
         return None
     view = _current_view()
+    if getattr(view, "is_for_machines", False):
+        return _check_machine()
     _check_origin()
     g.session = current_session()
     if getattr(view, "is_public", False):
         return None
-    if getattr(view, "is_for_machines", False):
-        return None if g.session else machine_access.refusal(parts().settings.web)
     if g.session is None:
         return _sign_in_first()
     _check_role_and_form(view, g.session)
+    return None
+
+
+def _check_machine() -> Response | None:
+    """A browser sends its session by itself, so only that needs to come from our own pages."""
+    request.max_form_memory_size = current_app.config["MAX_CONTENT_LENGTH"]
+    g.session = current_session()
+    if g.session is None:
+        return machine_access.refusal(parts().settings.web)
+    _check_origin()
     return None
 
 

@@ -13,6 +13,7 @@ from metrics.promql.label_sets import settled
 from metrics.promql.literals import readable
 from metrics.promql.notes import Severity
 from metrics.promql.parser import parse
+from metrics.promql.pieces import joined, pieces
 from metrics.promql.support import check_supported
 from metrics.promql.windows import Ranges, ranges
 from metrics.values import Answer, Labels, Matrix, Points, QueryResult, Result, Sample, Scalar, String, Vector
@@ -52,6 +53,15 @@ def over_range(expr: Expr, context: Context) -> Matrix:
     """The answer to a range query."""
     if _is_range(expr):
         raise _wrong_type("range vector")
+    found = []
+    for piece in pieces(expr, context):
+        matrix = _piece(expr, piece)
+        context.budget.spend(sum(len(points.at) for points in matrix.series))
+        found.append(matrix)
+    return joined(found)
+
+
+def _piece(expr: Expr, context: Context) -> Matrix:
     with np.errstate(all="ignore"):
         value = _evaluated(expr, context)
     match value:

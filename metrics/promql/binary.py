@@ -14,7 +14,7 @@ def binary(node: Binary, left: Value, right: Value, context: Context) -> Value:
     if isinstance(left, Frame) and isinstance(right, Frame):
         if node.op in SETS:
             return combine_sets(node, left, right)
-        return match_rows(node, left, right, context.delayed)
+        return match_rows(node, left, right, context)
     if isinstance(left, Frame) and isinstance(right, Numbers):
         return _with_scalar(node, left, left.values, right.values, context)
     if isinstance(left, Numbers) and isinstance(right, Frame):

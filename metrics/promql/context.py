@@ -8,24 +8,47 @@ import numpy as np
 
 from metrics.promql.ast import AtPreprocessor, Expr, Subquery, VectorSelector
 from metrics.promql.frame import Times, Value
-from metrics.promql.limits import too_many_samples
+from metrics.promql.limits import timed_out, too_many_samples
 from metrics.promql.notes import Notes
 from metrics.promql.source import Source
+from metrics.values import always
 
 
 class Budget:
-    """Samples that a question may still load."""
+    """Samples that a question may still load, and whether it may go on.
 
-    __slots__ = ("left",)
+    Args:
+        samples: how many may be in memory.
+        goes_on: asked again and again; False when the time is up. It may also make the question wait.
+    """
 
-    def __init__(self, samples: int) -> None:
+    __slots__ = ("_goes_on", "left")
+
+    def __init__(self, samples: int, goes_on: Callable[[], bool] = always) -> None:
         self.left = samples
+        self._goes_on = goes_on
 
     def spend(self, samples: int) -> None:
-        """Count samples that are about to be loaded. Raises when they are too many."""
+        """Count samples that are about to be loaded. Raises when they are too many, or it is too late."""
         self.left -= samples
         if self.left < 0:
             raise too_many_samples()
+        self.check_time()
+
+    def hold(self, cells: int) -> None:
+        """Ask for room that is given back soon. Raises when there is not that much."""
+        if cells > self.left:
+            raise too_many_samples()
+        self.check_time()
+
+    def for_piece(self) -> "Budget":
+        """The same for a part of the question whose samples are gone before the next part begins."""
+        return Budget(self.left, self._goes_on)
+
+    def check_time(self) -> None:
+        """Raise when the time is up."""
+        if not self._goes_on():
+            raise timed_out()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +59,7 @@ class Context:
         source: the snapshot of the stored series.
         times: the steps, milliseconds.
         start_ms: what ``@ start()`` means; the first step of the whole query.
-        end_ms: what ``@ end()`` means.
+        end_ms: what ``@ end()`` means; the end that was asked for, not the last step.
         lookback_ms: how far an instant selector looks back.
         subquery_step_ms: the step of a subquery that gives none.
         delayed: metric names go at the very end only.

@@ -28,6 +28,7 @@ def evaluate(expr: Expr, context: Context) -> Value:  # noqa: PLR0911 -- one ret
 
     Pure: the same source and steps give the same value. Raises QueryError where Prometheus fails.
     """
+    context.budget.check_time()
     match expr:
         case VectorSelector():
             return select(expr, context)

@@ -27,3 +27,8 @@ def too_many_samples() -> QueryError:
     """What Prometheus answers when a query would load more samples than allowed."""
     message = "query processing would load too many samples into memory in query execution"
     return QueryError(ErrorKind.EXECUTION, message)
+
+
+def timed_out() -> QueryError:
+    """What Prometheus answers when the time of a query is up while it is evaluated."""
+    return QueryError(ErrorKind.TIMEOUT, "query timed out in expression evaluation")

@@ -11,13 +11,14 @@ import numpy as np
 from metrics.errors import ErrorKind, QueryError
 from metrics.promql.arithmetic import ARITHMETIC, combined
 from metrics.promql.ast import Binary, Cardinality, VectorMatching
+from metrics.promql.context import Context
 from metrics.promql.frame import Bools, Frame, merged
 from metrics.promql.label_sets import METADATA, NAME, Indices, LabelSets, dropped, kept
 from metrics.promql.limits import too_many_samples
 from metrics.promql.text import shown
 from metrics.values import Labels, label, labels_of
 
-_MOST_PAIRS = 5_000_000
+_MOST_PAIRS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Naming:
     delayed: bool
 
 
-def match_rows(node: Binary, left: Frame, right: Frame, delayed: bool) -> Frame:
+def match_rows(node: Binary, left: Frame, right: Frame, context: Context) -> Frame:
     """``left op right`` where their match groups meet."""
     matching = node.matching or VectorMatching(Cardinality.ONE_TO_ONE, (), False)
     swapped = matching.cardinality is Cardinality.ONE_TO_MANY
@@ -67,8 +68,9 @@ def match_rows(node: Binary, left: Frame, right: Frame, delayed: bool) -> Frame:
     groups = many.sets.remember_with(one.sets, matching, lambda: _groups(many.sets, one.sets, matching))
     if not groups.unique_one:
         _check_one_side(groups, many, one, matching)
-    naming = Naming(matching, node.op in ARITHMETIC or node.return_bool, delayed)
+    naming = Naming(matching, node.op in ARITHMETIC or node.return_bool, context.delayed)
     join = many.sets.remember_with(one.sets, naming, lambda: _join(groups, many.sets, one.sets, naming))
+    context.budget.hold(len(join.many) * len(context.times))
     many_values, one_values = many.values[join.many], one.values[join.one]
     sides = (one_values, many_values) if swapped else (many_values, one_values)
     values, holds = combined(node.op, *sides, node.return_bool)

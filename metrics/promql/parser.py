@@ -13,6 +13,7 @@ from metrics.promql.ast import (
     Call,
     Cardinality,
     Expr,
+    Matcher,
     NumberLiteral,
     Paren,
     StringLiteral,
@@ -28,12 +29,13 @@ from metrics.promql.operators import POWER_OF
 from metrics.promql.selectors import label_names, selector
 from metrics.promql.token_stream import TokenStream
 from metrics.promql.tree import children, type_of
-from metrics.promql.type_check import check_types
+from metrics.promql.type_check import check_types, matches_nothing
 
 MAX_CHARACTERS = 131_072
 MAX_DEPTH = 128
 """How deep a tree may be: small enough that a few Python frames a level never overflow the stack."""
 
+_NAMES = (TokenKind.IDENTIFIER, TokenKind.METRIC_IDENTIFIER, TokenKind.KEYWORD)
 _NOT_METRIC_NAMES = ("bool", "on", "ignoring", "group_left", "group_right", "atan2")
 
 
@@ -44,14 +46,37 @@ def parse(text: str) -> Expr:
         QueryError: BAD_DATA with the span of what is wrong, in Prometheus' words; UNSUPPORTED for what
             Prometheus has behind a feature flag.
     """
+    _check_text(text)
+    expr = _Parser(text).whole()
+    check_types(expr, text)
+    return expr
+
+
+def parse_selector(text: str) -> tuple[Matcher, ...]:
+    """The matchers of a text that is a series selector and nothing else, such as ``match[]``.
+
+    Raises:
+        QueryError: BAD_DATA in Prometheus' words.
+    """
+    _check_text(text)
+    stream = TokenStream(text)
+    named = stream.token.kind in _NAMES
+    if not named and not stream.token.is_symbol("{"):
+        raise stream.unexpected()
+    found = selector(stream, stream.take() if named else None)
+    if not stream.at_end():
+        raise stream.unexpected()
+    if all(map(matches_nothing, found.matchers)):
+        raise QueryError(ErrorKind.BAD_DATA, "match[] must contain at least one non-empty matcher")
+    return found.matchers
+
+
+def _check_text(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         message = f"query has {len(text):,} characters, more than the {MAX_CHARACTERS:,} allowed"
         raise QueryError(ErrorKind.BAD_DATA, message)
     if any("\ud800" <= character < "\ue000" for character in text):
         raise QueryError(ErrorKind.BAD_DATA, "invalid UTF-8 rune in the query")
-    expr = _Parser(text).whole()
-    check_types(expr, text)
-    return expr
 
 
 class _Parser:

@@ -74,12 +74,12 @@ def _problem(expr: Expr) -> _Problem:  # noqa: PLR0911 (one return a kind of nod
 
 
 def _of_selector(expr: VectorSelector) -> _Problem:
-    if any(not _matches_nothing(matcher) for matcher in expr.matchers):
+    if any(not matches_nothing(matcher) for matcher in expr.matchers):
         return None
     return expr.span, "vector selector must contain at least one non-empty matcher"
 
 
-def _matches_nothing(matcher: Matcher) -> bool:
+def matches_nothing(matcher: Matcher) -> bool:
     """Whether a series without the label is taken."""
     match matcher.op:
         case MatchOp.EQUAL:

@@ -86,6 +86,7 @@ def over(vectors: Ranges, work: Callable[[Windows], Found]) -> Frame:
 def _selected(node: MatrixSelector, context: Context) -> Ranges:
     selection = context.source.select(node.selector.matchers)
     ends = context.reference(node.selector)
+    context.budget.hold(len(selection.sets) * len(ends))
     parts = []
     for part in selection.parts:
         windows = _of_part(part, ends, node.range_ms, context)
@@ -119,6 +120,7 @@ def _subquery(node: Subquery, context: Context, evaluate: Evaluate) -> Ranges:
     if not isinstance(frame, Frame):
         raise TypeError("a subquery is over a vector")
     context.budget.spend(int(frame.present.sum()))
+    context.budget.hold(len(frame.sets) * len(ends))
     low = np.searchsorted(times, ends - node.range_ms, side="right")
     high = np.searchsorted(times, ends, side="right")
     windows = _windows(

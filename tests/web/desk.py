@@ -12,7 +12,7 @@ from collector.round import TargetReport
 from database import Database
 from metrics.errors import ErrorKind as QueryErrorKind
 from metrics.errors import QueryError
-from metrics.values import Answer, Matrix, QueryResult, Sample, Vector
+from metrics.values import PLAIN, Answer, Matrix, QueryResult, Sample, Terms, Vector
 from web.parts import ConsoleParts, LoopHealth
 from web.session_store import Role
 from web.sign_in import new_code
@@ -37,10 +37,12 @@ class Numbers:
     def query_range(self, expr: str, start: float, end: float, step: float) -> Matrix:
         return Matrix(())
 
-    def ask(self, expr: str, at: float) -> Answer[QueryResult]:
+    def ask(self, expr: str, at: float, terms: Terms = PLAIN) -> Answer[QueryResult]:
         return Answer(self.query(expr, at))
 
-    def ask_range(self, expr: str, start: float, end: float, step: float) -> Answer[Matrix]:
+    def ask_range(
+        self, expr: str, start: float, end: float, step: float, terms: Terms = PLAIN
+    ) -> Answer[Matrix]:
         return Answer(self.query_range(expr, start, end, step))
 
     def freshness(self, expr: str, at: float) -> float | None:

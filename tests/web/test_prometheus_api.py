@@ -122,8 +122,9 @@ def test_times_may_be_rfc_3339(machine: Machine) -> None:
         ("/query", {"query": "up +"}, BAD, 'invalid parameter "query": 1:5: parse error: '),
         ("/query", {}, BAD, 'invalid parameter "query": '),
         ("/query", {"query": "up", "time": "soon"}, BAD,
-         'invalid parameter "time": cannot parse "soon" to a valid timestamp'),
+         """invalid parameter "time": invalid time value for 'time': cannot parse "soon" to a valid timestamp"""),
         ("/query", {"query": "up", "timeout": "-1s"}, BAD, 'invalid parameter "timeout": '),
+        ("/query", {"query": "up", "timeout": "-1"}, BAD, "context deadline exceeded"),
         ("/query", {"query": "up", "limit": "-1"}, BAD, "limit must be non-negative"),
         ("/query_range", {"query": "up", "start": 0, "end": 10, "step": 0}, BAD,
          'invalid parameter "step": zero or negative query resolution step widths are not accepted.'),
@@ -139,7 +140,6 @@ def test_times_may_be_rfc_3339(machine: Machine) -> None:
          "found duplicate series for the match group"),
         ("/series", {}, BAD, "no match[] parameter provided"),
         ("/series", {"match[]": "{}"}, BAD, 'invalid parameter "match[]": '),
-        ("/labels", {"start": 10, "end": 5}, BAD, 'invalid parameter "end": '),
         ("/rules", {"type": "odd"}, BAD, 'invalid parameter "type": not supported value "odd"'),
     ],
 )  # fmt: skip
@@ -261,12 +261,12 @@ def test_who_is_signed_in_may_ask(desk: Desk) -> None:
 
 def test_a_caller_has_one_query_at_a_time_and_the_next_one_waits_its_turn() -> None:
     gate = QueryGate(together=2, patience=0.05)
-    with gate.turn("mina"), gate.turn("grafana"):
-        with pytest.raises(ApiError, match="query timed out in query queue"), gate.turn("mina"):
+    with gate.turn("mina", 9.0), gate.turn("grafana", 9.0):
+        with pytest.raises(ApiError, match="query timed out in query queue"), gate.turn("mina", 9.0):
             pass
-        with pytest.raises(ApiError), gate.turn("third"):
+        with pytest.raises(ApiError), gate.turn("third", 9.0):
             pass
-    with gate.turn("third"):
+    with gate.turn("third", 9.0):
         pass
 
 

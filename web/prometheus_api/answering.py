@@ -1,7 +1,6 @@
 """From a view's data to the HTTP answer: the envelope, warnings, compression, errors."""
 
 import gzip
-import json
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec
@@ -9,6 +8,7 @@ from typing import ParamSpec
 from flask import Response, request
 
 from metrics.errors import QueryError
+from web.prometheus_api import encoding
 from web.prometheus_api.failure import ApiError, of_query
 
 SMALL_BYTES = 2048
@@ -36,7 +36,7 @@ def answered(view: Callable[Arguments, Response]) -> Callable[Arguments, Respons
 
 def success(data: object, warnings: Sequence[str] = ()) -> Response:
     """An answer whose data is plain JSON."""
-    return written(json.dumps(data, ensure_ascii=False), warnings)
+    return written(encoding.written(data), warnings)
 
 
 def written(data: str, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Response:
@@ -45,10 +45,15 @@ def written(data: str, warnings: Sequence[str] = (), infos: Sequence[str] = ()) 
     return _sent(f'{{"status":"success","data":{data}{told}}}', 200)
 
 
+def nothing() -> Response:
+    """An answer without any data."""
+    return Response(status=204)
+
+
 def failure(error: ApiError) -> Response:
     """An error in Prometheus' form."""
     body = {"status": "error", "errorType": error.kind.value, "error": error.text}
-    answer = _sent(json.dumps(body, ensure_ascii=False), error.status)
+    answer = _sent(encoding.written(body), error.status)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="showcall"'
     return answer
@@ -60,7 +65,7 @@ def _most(notes: Sequence[str], kind: str) -> list[str]:
 
 
 def _told(key: str, notes: Sequence[str]) -> str:
-    return f',"{key}":{json.dumps(notes, ensure_ascii=False)}' if notes else ""
+    return f',"{key}":{encoding.written(notes)}' if notes else ""
 
 
 def _sent(text: str, status: int) -> Response:

@@ -19,28 +19,36 @@ def result(found: QueryResult) -> str:
         case Matrix(series=series):
             return _typed("matrix", _listed(map(_points, series)))
         case Scalar(value=value, at=at):
-            return _typed("scalar", f'[{seconds(at)},"{number(value)}"]')
+            return _typed("scalar", f'[{seconds(at)},"{plain(value)}"]')
         case String(value=text, at=at):
-            return _typed("string", f"[{seconds(at)},{json.dumps(text)}]")
+            return _typed("string", f"[{seconds(at)},{written(text)}]")
+
+
+def written(data: object) -> str:
+    """Plain data as JSON text without spaces."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 def labels_json(labels: Labels) -> str:
     """A label set as a JSON object."""
-    return json.dumps(dict(labels), ensure_ascii=False)
+    return written(dict(labels))
 
 
 def number(value: float) -> str:
-    """A value: plain, with an exponent only below 1e-6 and from 1e21 on."""
+    """A value of a series: with an exponent only below 1e-6 and from 1e21 on."""
+    if value == 0 or _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN or not math.isfinite(value):
+        return plain(value)
+    return repr(value)
+
+
+def plain(value: float) -> str:
+    """A scalar: never with an exponent."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     text = repr(value)
-    if "e" not in text:
-        return text.removesuffix(".0")
-    if _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN:
-        return format(Decimal(text), "f")
-    return text
+    return text.removesuffix(".0") if "e" not in text else format(Decimal(text), "f")
 
 
 def exponential(value: float) -> str:

@@ -38,19 +38,26 @@ _OF_KIND = {
     ErrorKind.TIMEOUT: ErrorType.TIMEOUT,
 }
 
+_OF_STATUS = {
+    401: ErrorType.UNAUTHORIZED,
+    403: ErrorType.FORBIDDEN,
+    404: ErrorType.NOT_FOUND,
+    500: ErrorType.INTERNAL,
+    503: ErrorType.UNAVAILABLE,
+}
+
+_WORDS = {404: "404 page not found", 405: "Method Not Allowed"}
+"""Clients look for these."""
+
 
 class ApiError(Exception):
-    """An answer with ``status: error``."""
+    """An answer with ``status: error``; the HTTP status follows from the type unless it is given."""
 
-    def __init__(self, kind: ErrorType, text: str) -> None:
+    def __init__(self, kind: ErrorType, text: str, status: int | None = None) -> None:
         super().__init__(text)
         self.kind = kind
         self.text = text
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return STATUSES[self.kind]
+        self.status = status or STATUSES[kind]
 
 
 def invalid(name: str, text: str) -> ApiError:
@@ -58,12 +65,25 @@ def invalid(name: str, text: str) -> ApiError:
     return ApiError(ErrorType.BAD_DATA, f'invalid parameter "{name}": {text}')
 
 
-def of_query(error: QueryError, parameter: str = "query") -> ApiError:
-    """What Prometheus answers when a query fails; a text that cannot be parsed is a bad parameter."""
+def of_query(error: QueryError) -> ApiError:
+    """What Prometheus answers when a query fails, without saying which parameter it stands in."""
+    return ApiError(_OF_KIND[error.kind], _placed(error))
+
+
+def of_parameter(error: QueryError, name: str) -> ApiError:
+    """The same, where a text that cannot be used is a bad parameter."""
     kind = _OF_KIND[error.kind]
-    if kind is not ErrorType.BAD_DATA:
-        return ApiError(kind, error.message)
+    return invalid(name, _placed(error)) if kind is ErrorType.BAD_DATA else ApiError(kind, error.message)
+
+
+def of_status(status: int, text: str) -> ApiError:
+    """What HTTP itself refuses, such as a path or a method that is not there."""
+    return ApiError(_OF_STATUS.get(status, ErrorType.BAD_DATA), _WORDS.get(status, text), status)
+
+
+def _placed(error: QueryError) -> str:
     if error.position is None:
-        return ApiError(kind, error.message)
+        return error.message
     line, column = error.position
-    return invalid(parameter, f"{line}:{column}: parse error: {error.message}")
+    place = f"{line}:{column}" if error.text else "unknown position"
+    return f"{place}: parse error: {error.message}"

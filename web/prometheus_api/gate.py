@@ -1,7 +1,8 @@
 """Interactive queries are bounded, so that a rule is never late: one at a time per caller, few in all."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from web.prometheus_api.failure import ApiError, ErrorType
@@ -13,27 +14,35 @@ class QueryGate:
     Args:
         together: how many callers at once.
         patience: seconds that a query waits for its turn.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, together: int = 2, patience: float = 10.0) -> None:
-        self._together, self._patience = together, patience
+    def __init__(
+        self, together: int = 1, patience: float = 10.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._together, self._patience, self._clock = together, patience, clock
         self._change = threading.Condition()
         self._running: set[str] = set()
 
     @contextmanager
-    def turn(self, caller: str, patience: float | None = None) -> Iterator[None]:
+    def turn(self, caller: str, seconds: float) -> Iterator[Callable[[], bool]]:
         """This caller's turn, for as long as the block lasts.
 
+        Args:
+            seconds: for waiting and asking together. The block is given what says whether any are left.
+
         Raises:
-            ApiError: it did not come in time.
+            ApiError: the turn did not come in time.
         """
-        wait = self._patience if patience is None else min(patience, self._patience)
+        deadline = self._clock() + seconds
         with self._change:
-            if not self._change.wait_for(lambda: self._is_free_for(caller), timeout=wait):
+            if not self._change.wait_for(
+                lambda: self._is_free_for(caller), timeout=min(seconds, self._patience)
+            ):
                 raise ApiError(ErrorType.TIMEOUT, "query timed out in query queue")
             self._running.add(caller)
         try:
-            yield
+            yield lambda: self._clock() < deadline
         finally:
             with self._change:
                 self._running.discard(caller)

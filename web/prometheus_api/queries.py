@@ -1,20 +1,28 @@
 """Asking: /query, /query_range, /parse_query, /format_query, /query_exemplars."""
 
-from contextlib import AbstractContextManager
+import math
+from collections.abc import Callable
+from typing import TypeVar
 
 from flask import Blueprint, Response, current_app, g, request
 
+from metrics.errors import QueryError
 from metrics.promql import printer
+from metrics.promql.ast import Expr, VectorSelector
+from metrics.promql.limits import Limits, check_steps
 from metrics.promql.parser import parse
-from metrics.values import Matrix, QueryResult, Vector
+from metrics.promql.tree import children
+from metrics.values import Answer, Matrix, QueryResult, Terms, Vector
 from web.parts import parts
 from web.prometheus_api import encoding, parameters, syntax_tree
-from web.prometheus_api.answering import TRUNCATED, answered, success, written
-from web.prometheus_api.failure import invalid
+from web.prometheus_api.answering import TRUNCATED, answered, nothing, success, written
+from web.prometheus_api.failure import ApiError, ErrorType, invalid, of_parameter
 from web.prometheus_api.gate import QueryGate
 from web.security import machine
 
 GET_AND_POST = ("GET", "POST")
+
+Found = TypeVar("Found")
 
 blueprint = Blueprint("prometheus_queries", __name__, url_prefix="/api/v1")
 
@@ -26,11 +34,8 @@ def query() -> Response:
     """An instant query."""
     part = parts()
     most = parameters.limit()
-    at = parameters.time_of("time", part.clock())
-    with _turn():
-        answer = part.asker.ask(parameters.value("query"), at)
-    shown, truncated = _limited(answer.result, most)
-    return written(encoding.result(shown), (*truncated, *answer.warnings), answer.infos)
+    at = parameters.time_or("time", part.clock())
+    return _asked(lambda terms: part.asker.ask(parameters.value("query"), at, terms), most)
 
 
 @blueprint.route("/query_range", methods=GET_AND_POST)
@@ -38,6 +43,7 @@ def query() -> Response:
 @answered
 def query_range() -> Response:
     """A range query."""
+    part = parts()
     most = parameters.limit()
     start, end = parameters.time_of("start"), parameters.time_of("end")
     if end < start:
@@ -46,10 +52,9 @@ def query_range() -> Response:
     if step <= 0:
         text = "zero or negative query resolution step widths are not accepted. Try a positive integer"
         raise invalid("step", text)
-    with _turn():
-        answer = parts().asker.ask_range(parameters.value("query"), start, end, step)
-    shown, truncated = _limited(answer.result, most)
-    return written(encoding.result(shown), (*truncated, *answer.warnings), answer.infos)
+    check_steps(int((end - start) // step), Limits(max_steps=part.settings.metrics.max_steps))
+    text = parameters.value("query")
+    return _asked(lambda terms: part.asker.ask_range(text, start, end, step, terms), most)
 
 
 @blueprint.route("/parse_query", methods=GET_AND_POST)
@@ -57,7 +62,7 @@ def query_range() -> Response:
 @answered
 def parse_query() -> Response:
     """The syntax tree of a query."""
-    return success(syntax_tree.document(parse(parameters.value("query"))))
+    return success(syntax_tree.document(_parsed("query"), parameters.value("query")))
 
 
 @blueprint.route("/format_query", methods=GET_AND_POST)
@@ -65,7 +70,7 @@ def parse_query() -> Response:
 @answered
 def format_query() -> Response:
     """A query in its canonical form."""
-    return success(printer.to_text(parse(parameters.value("query"))))
+    return success(printer.to_text(_parsed("query")))
 
 
 @blueprint.route("/query_exemplars", methods=GET_AND_POST)
@@ -73,17 +78,34 @@ def format_query() -> Response:
 @answered
 def query_exemplars() -> Response:
     """No exemplars are kept; what is asked is checked all the same."""
-    start, end = parameters.time_of("start"), parameters.time_of("end")
+    start, end = parameters.time_or("start", -math.inf), parameters.time_or("end", math.inf)
     if end < start:
-        raise invalid("end", "end timestamp must not be before start timestamp")
-    parse(parameters.value("query"))
-    return success([])
+        raise ApiError(ErrorType.BAD_DATA, "end timestamp must not be before start timestamp")
+    return success([]) if _has_selector(parse(parameters.value("query"))) else nothing()
 
 
-def _turn() -> AbstractContextManager[None]:
+def _parsed(name: str) -> Expr:
+    return _of(name, lambda: parse(parameters.value(name)))
+
+
+def _of(name: str, work: Callable[[], Found]) -> Found:
+    try:
+        return work()
+    except QueryError as error:
+        raise of_parameter(error, name) from None
+
+
+def _asked(ask: Callable[[Terms], Answer[Matrix] | Answer[QueryResult]], most: int | None) -> Response:
+    timeout = parameters.positive_duration_of("timeout") or math.inf
+    lookback = parameters.lookback()
     gate: QueryGate = current_app.extensions["query_gate"]
     caller = g.session.user if g.session else f"machine:{request.remote_addr}"
-    return gate.turn(caller, parameters.positive_duration_of("timeout"))
+    seconds = min(timeout, parts().settings.metrics.query_timeout)
+    with gate.turn(caller, seconds) as goes_on:
+        answer = _of("query", lambda: ask(Terms(lookback, goes_on)))
+        shown, truncated = _limited(answer.result, most)
+        text = encoding.result(shown)
+    return written(text, (*truncated, *answer.warnings), answer.infos)
 
 
 def _limited(found: QueryResult, most: int | None) -> tuple[QueryResult, list[str]]:
@@ -93,3 +115,7 @@ def _limited(found: QueryResult, most: int | None) -> tuple[QueryResult, list[st
         case Matrix(series=series) if most and len(series) > most:
             return Matrix(series[:most]), [TRUNCATED]
     return found, []
+
+
+def _has_selector(expr: Expr) -> bool:
+    return isinstance(expr, VectorSelector) or any(map(_has_selector, children(expr)))

@@ -1,17 +1,20 @@
 """What series there are: /series, /labels, /label/NAME/values, /metadata."""
 
+import math
 import re
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from typing import TypeVar
 
 from flask import Blueprint, Response
 
 from metrics.errors import QueryError
+from metrics.promql.literals import quoted
 from metrics.values import Metadata
-from web.parts import SeriesBook, parts
+from web.parts import parts
 from web.prometheus_api import encoding, parameters
 from web.prometheus_api.answering import TRUNCATED, answered, success, written
-from web.prometheus_api.failure import ApiError, ErrorType, invalid, of_query
+from web.prometheus_api.failure import ApiError, ErrorType, of_parameter
 from web.security import machine
 
 GET_AND_POST = ("GET", "POST")
@@ -28,12 +31,15 @@ blueprint = Blueprint("prometheus_series", __name__, url_prefix="/api/v1")
 @answered
 def series() -> Response:
     """Label sets of series with a sample in the time asked for."""
-    selectors = _selectors()
+    selectors = parameters.texts("match[]")
     if not selectors:
         raise ApiError(ErrorType.BAD_DATA, "no match[] parameter provided")
     most = parameters.limit()
     start, end = _span()
-    found = _asked(lambda book: book.series(selectors, start, end))
+    try:
+        found = parts().series.series(selectors, start, end)
+    except QueryError as error:
+        raise of_parameter(error, "match[]") from None
     shown, warnings = _limited(found, most)
     return written(f"[{','.join(map(encoding.labels_json, shown))}]", warnings)
 
@@ -43,10 +49,9 @@ def series() -> Response:
 @answered
 def labels() -> Response:
     """Label names in use."""
-    selectors, most = _selectors(), parameters.limit()
-    _span()
-    found = _asked(lambda book: book.label_names(selectors))
-    shown, warnings = _limited(found, most)
+    most = parameters.limit()
+    start, end = _span()
+    shown, warnings = _limited(parts().series.label_names(parameters.texts("match[]"), start, end), most)
     return success(list(shown), warnings)
 
 
@@ -55,10 +60,12 @@ def labels() -> Response:
 @answered
 def label_values(name: str) -> Response:
     """Values of one label."""
-    selectors, most = _selectors(), parameters.limit()
-    _span()
     wanted = unescaped(name)
-    found = _asked(lambda book: book.label_values(wanted, selectors))
+    if not wanted:
+        raise ApiError(ErrorType.BAD_DATA, f"invalid label name: {quoted(wanted)}")
+    most = parameters.limit()
+    start, end = _span()
+    found = parts().series.label_values(wanted, parameters.texts("match[]"), start, end)
     shown, warnings = _limited(found, most)
     return success(list(shown), warnings)
 
@@ -67,46 +74,39 @@ def label_values(name: str) -> Response:
 @machine
 @answered
 def metadata() -> Response:
-    """What expositions said of their metrics."""
-    most, _ = parameters.limit(), parameters.whole("limit_per_metric")
+    """What expositions said of their metrics, each once."""
+    most = _number("limit")
+    _number("limit_per_metric")
     only = parameters.value("metric")
-    found = _book().metadata()
+    found = parts().series.metadata()
     chosen = [name for name in sorted(found) if not only or name == only]
-    return success({name: [_described(found[name])] for name in chosen[:most]})
+    shown = chosen if most is None or most < 0 else chosen[:most]
+    return success({name: [_described(found[name])] for name in shown})
 
 
 def unescaped(name: str) -> str:
     """A label name as it is; ``U__`` begins one whose special characters are written as ``_hex_``."""
     if not _ESCAPED_NAME.fullmatch(name):
         return name
+    codes = [int(code, 16) for code in _ESCAPE.findall(name.removeprefix("U__")) if code]
+    if any(code > sys.maxunicode or 0xD800 <= code < 0xE000 for code in codes):
+        return name
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else "_", name.removeprefix("U__"))
+
+
+def _number(name: str) -> int | None:
+    text = parameters.value(name)
+    if text and parameters.not_whole(text):
+        raise ApiError(ErrorType.BAD_DATA, f"{name} must be a number")
+    return int(text) if text else None
 
 
 def _described(found: Metadata) -> dict[str, str]:
     return {"type": found.type, "help": found.help, "unit": found.unit}
 
 
-def _selectors() -> list[str]:
-    return parameters.texts("match[]")
-
-
 def _span() -> tuple[float, float]:
-    start = parameters.time_of("start", 0.0)
-    end = parameters.time_of("end", parts().clock())
-    if end < start:
-        raise invalid("end", "end timestamp must not be before start time")
-    return start, end
-
-
-def _book() -> SeriesBook:
-    return parts().series
-
-
-def _asked(ask: Callable[[SeriesBook], Sequence[Found]]) -> Sequence[Found]:
-    try:
-        return ask(_book())
-    except QueryError as error:
-        raise of_query(error, "match[]") from None
+    return parameters.time_or("start", -math.inf), parameters.time_or("end", math.inf)
 
 
 def _limited(found: Sequence[Found], most: int | None) -> tuple[Sequence[Found], list[str]]:

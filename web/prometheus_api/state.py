@@ -1,6 +1,7 @@
 """What Showcall itself is doing: /rules, /alerts, /targets, /status/buildinfo."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 
 from flask import Blueprint, Response
@@ -9,19 +10,17 @@ from alerts.alert_state import Alert, AlertState
 from alerts.rule import AlertingRule
 from alerts.rule_outcome import RuleHealth, RuleStatus
 from collector.round import TargetReport
+from metrics.promql import printer
+from metrics.promql.parser import parse
 from settings.durations import format_duration
 from settings.schema import Settings, TargetSettings
 from web import wording
 from web.parts import parts
-from web.prometheus_api import encoding, parameters
+from web.prometheus_api import encoding, parameters, rule_choice
 from web.prometheus_api.answering import answered, success
-from web.prometheus_api.failure import invalid
 from web.security import machine
 
 Json = Mapping[str, object]
-
-RULE_TYPES = {"": None, "alert": "alerting", "record": "recording"}
-TARGET_STATES = {"", "active", "dropped", "any"}
 
 blueprint = Blueprint("prometheus_state", __name__, url_prefix="/api/v1")
 
@@ -31,12 +30,12 @@ blueprint = Blueprint("prometheus_state", __name__, url_prefix="/api/v1")
 @answered
 def rules() -> Response:
     """Every rule by group, with its state and its alerts."""
-    asked = parameters.value("type")
-    if asked not in RULE_TYPES:
-        raise invalid("type", f'not supported value "{asked}"')
-    chosen = [status for status in parts().rules() if _is_wanted(status, RULE_TYPES[asked])]
+    wanted = rule_choice.asked()
+    chosen = [status for status in parts().rules() if rule_choice.is_wanted(status, wanted)]
     by_group = groupby(chosen, key=lambda status: (status.group.file, status.group.name))
-    return success({"groups": [_group(list(found)) for _, found in by_group]})
+    found, following = rule_choice.page([list(each) for _, each in by_group], wanted)
+    more = {"groupNextToken": following} if following else {}
+    return success({"groups": [_group(each, wanted.alerts) for each in found], **more})
 
 
 @blueprint.get("/alerts")
@@ -53,16 +52,17 @@ def alerts() -> Response:
 @answered
 def targets() -> Response:
     """Every target with its last look. Targets are never dropped."""
-    state = parameters.value("state").lower()
-    if state not in TARGET_STATES:
-        raise invalid("state", f'not supported value "{state}"')
+    state, pool = parameters.value("state").lower(), parameters.value("scrapePool")
     part = parts()
     reports = {report.target: report for report in part.targets()}
-    active = [
-        _target(each, reports.get(each.name), part.settings) for each in part.settings.collector.targets
+    wanted = [
+        each
+        for each in part.settings.collector.targets
+        if state in {"", "any", "active"} and pool in {"", each.name}
     ]
-    shown = [] if state == "dropped" else active
-    return success({"activeTargets": shown, "droppedTargets": [], "droppedTargetCounts": {}})
+    active = [_target(each, reports.get(each.name), part.settings) for each in wanted]
+    counts = {each.name: 0 for each in wanted} if state != "active" else None
+    return success({"activeTargets": active, "droppedTargets": [], "droppedTargetCounts": counts})
 
 
 @blueprint.get("/status/buildinfo")
@@ -82,23 +82,12 @@ def buildinfo() -> Response:
     )
 
 
-def _is_wanted(status: RuleStatus, kind: str | None) -> bool:
-    names = {"rule_name[]": status.rule.name, "rule_group[]": status.group.name, "file[]": status.group.file}
-    if any((asked := parameters.texts(key)) and found not in asked for key, found in names.items()):
-        return False
-    return kind is None or kind == _type(status)
-
-
-def _type(status: RuleStatus) -> str:
-    return "alerting" if isinstance(status.rule, AlertingRule) else "recording"
-
-
-def _group(found: Sequence[RuleStatus]) -> Json:
+def _group(found: Sequence[RuleStatus], with_alerts: bool) -> Json:
     group = found[0].group
     return {
         "name": group.name,
         "file": group.file,
-        "rules": [_rule(status) for status in found],
+        "rules": [_rule(status, with_alerts) for status in found],
         "interval": group.interval,
         "limit": group.limit,
         "evaluationTime": sum(status.seconds for status in found),
@@ -106,30 +95,40 @@ def _group(found: Sequence[RuleStatus]) -> Json:
     }
 
 
-def _rule(status: RuleStatus) -> Json:
+def _rule(status: RuleStatus, with_alerts: bool) -> Json:
     """One rule; ``no_data`` is a word of ours, and ``ok`` for Prometheus."""
     health = "ok" if status.health is RuleHealth.NO_DATA else status.health.value
-    error = {"lastError": status.error} if status.error else {}
-    told = {"health": health, **error, "evaluationTime": status.seconds, "type": _type(status)}
-    last = {"lastEvaluation": wording.iso(status.at or 0.0)}
-    return {**_written(status), **told, **last}
+    return {
+        **_written(status, with_alerts),
+        "health": health,
+        **({"lastError": status.error} if status.error else {}),
+        "evaluationTime": status.seconds,
+        "lastEvaluation": wording.iso(status.at or 0.0),
+        "type": rule_choice.kind(status),
+    }
 
 
-def _written(status: RuleStatus) -> Json:
+def _written(status: RuleStatus, with_alerts: bool) -> Json:
     rule = status.rule
     if not isinstance(rule, AlertingRule):
-        return {"name": rule.name, "query": rule.expr, "labels": dict(rule.labels)}
+        labels = {"labels": rule_choice.labels_of(status)} if rule.labels else {}
+        return {"name": rule.name, "query": _canonical(rule.expr), **labels}
     found = list(_active(status))
     return {
         "state": _worst(found),
         "name": rule.name,
-        "query": rule.expr,
+        "query": _canonical(rule.expr),
         "duration": rule.timing.for_,
         "keepFiringFor": rule.timing.keep_firing_for,
-        "labels": {name: text.text for name, text in rule.labels.items()},
+        "labels": rule_choice.labels_of(status),
         "annotations": {name: text.text for name, text in rule.annotations.items()},
-        "alerts": [_alert(alert) for alert in found],
+        "alerts": [_alert(alert) for alert in found] if with_alerts else [],
     }
+
+
+@lru_cache(maxsize=1024)
+def _canonical(expr: str) -> str:
+    return printer.to_text(parse(expr))
 
 
 def _worst(found: Sequence[Alert]) -> str:

@@ -20,41 +20,44 @@ from metrics.promql.ast import (
 )
 from metrics.promql.functions import FUNCTIONS
 from metrics.promql.literals import readable
-from metrics.promql.selectors import NAME_LABEL
-from web.prometheus_api.encoding import number
+from web.prometheus_api.encoding import plain
 
 Json = Mapping[str, object]
 
 
-def document(expr: Expr) -> Json:  # noqa: PLR0911 (one return a kind of node)
-    """One node with those under it."""
+def document(expr: Expr, text: str) -> Json:  # noqa: PLR0911 (one return a kind of node)
+    """One node of the query ``text`` with those under it."""
     match expr:
         case NumberLiteral():
-            return {"type": "numberLiteral", "val": number(expr.value)}
+            return {"type": "numberLiteral", "val": plain(expr.value)}
         case StringLiteral():
             return {"type": "stringLiteral", "val": readable(expr.value)}
         case VectorSelector():
-            return {"type": "vectorSelector", **_selector(expr)}
+            return {"type": "vectorSelector", **_selector(expr, text)}
         case MatrixSelector():
-            return {"type": "matrixSelector", **_selector(expr.selector), "range": expr.range_ms}
+            return {"type": "matrixSelector", **_selector(expr.selector, text), "range": expr.range_ms}
         case Subquery():
-            inner = {"expr": document(expr.expr), "range": expr.range_ms, "step": expr.step_ms or 0}
+            inner = {"expr": document(expr.expr, text), "range": expr.range_ms, "step": expr.step_ms or 0}
             return {"type": "subquery", **inner, **_moved(expr)}
         case Call():
-            return {"type": "call", "func": _function(expr.function), "args": list(map(document, expr.args))}
+            args = [document(arg, text) for arg in expr.args]
+            return {"type": "call", "func": _function(expr.function), "args": args}
         case Aggregation():
-            return _aggregation(expr)
+            return _aggregation(expr, text)
         case Binary():
-            return _binary(expr)
+            return _binary(expr, text)
         case Unary():
-            return {"type": "unaryExpr", "op": expr.op, "expr": document(expr.expr)}
+            return {"type": "unaryExpr", "op": expr.op, "expr": document(expr.expr, text)}
         case Paren():
-            return {"type": "parenExpr", "expr": document(expr.expr)}
+            return {"type": "parenExpr", "expr": document(expr.expr, text)}
 
 
-def _selector(node: VectorSelector) -> Json:
-    name = next((each.value for each in node.matchers if each.name == NAME_LABEL and each.op == "="), "")
-    return {"name": name, "matchers": list(map(_matcher, node.matchers)), **_moved(node)}
+def _selector(node: VectorSelector, text: str) -> Json:
+    """A name before the braces is told by itself, and as the last of the matchers."""
+    if text.startswith("{", node.span.start):
+        return {"name": "", "matchers": list(map(_matcher, node.matchers)), **_moved(node)}
+    name, *others = node.matchers
+    return {"name": name.value, "matchers": list(map(_matcher, (*others, name))), **_moved(node)}
 
 
 def _matcher(matcher: Matcher) -> Json:
@@ -77,23 +80,23 @@ def _function(name: str) -> Json:
     }
 
 
-def _aggregation(node: Aggregation) -> Json:
+def _aggregation(node: Aggregation, text: str) -> Json:
     return {
         "type": "aggregation",
         "op": node.op,
-        "expr": document(node.expr),
-        "param": None if node.param is None else document(node.param),
+        "expr": document(node.expr, text),
+        "param": None if node.param is None else document(node.param, text),
         "grouping": list(node.grouping),
         "without": node.without,
     }
 
 
-def _binary(node: Binary) -> Json:
+def _binary(node: Binary, text: str) -> Json:
     return {
         "type": "binaryExpr",
         "op": node.op,
-        "lhs": document(node.left),
-        "rhs": document(node.right),
+        "lhs": document(node.left, text),
+        "rhs": document(node.right, text),
         "matching": None if node.matching is None else _matching(node.matching),
         "bool": node.return_bool,
     }
