@@ -1,6 +1,6 @@
 """What the Now page shows, as one frozen value computed at one time."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,7 +74,8 @@ def take(parts: ConsoleParts) -> Snapshot:
         levers = lever_store.readings(connection)
     leases = tuple(acting.shown_lease(lease, parts.settings, now) for lease in held)
     ours = {lease.lever for lease in leases}
-    astray = tuple(astray_line(known) for known in levers if known.at_baseline is not True)
+    runs = {lease.run_key for lease in leases}
+    astray = tuple(astray_line(known) for known in levers if is_astray(known, runs))
     moved = any(known.at_baseline is False and known.lever not in ours for known in levers)
     targets = tuple(shown_target(report, parts.settings, now) for report in parts.targets())
     unwell = tuple(unwell_line(loop) for loop in parts.loops() if loop.note or not loop.alive)
@@ -104,6 +105,14 @@ def unwell_line(loop: LoopHealth) -> str:
     """A loop that does not turn, or not always."""
     state = "turns again after an error" if loop.alive else "does not turn"
     return f"{loop.name} {state}" + (f": {loop.note}" if loop.note else "")
+
+
+def is_astray(known: KnownLever, runs: Container[str]) -> bool:
+    """Whether a lever is away from its baseline, or not known to be there, and no lease shown tells of it."""
+    if known.error is not None or known.reading is None:
+        return True
+    lease = known.reading.lease
+    return known.at_baseline is not True and (lease is None or lease.run_id not in runs)
 
 
 def astray_line(known: KnownLever) -> str:

@@ -4,7 +4,7 @@ from alerts.incident import IncidentState
 from collector.round import TargetReport
 from runbooks import lease_store, lever_store, request_store
 from runbooks.lease import Lease, LeasePhase
-from runbooks.lever import LeverReading
+from runbooks.lever import LeverLease, LeverReading
 from runbooks.lever_store import KnownLever
 from runbooks.request import RequestKind
 from tests.web.desk import NOW, Desk
@@ -150,13 +150,22 @@ def test_the_list_has_the_newest_incident_first(desk: Desk) -> None:
     assert page.index("New one") < page.index("Old one")
 
 
-def see_lever(desk: Desk, value: float, error: str | None = None) -> None:
-    reading = LeverReading(value, 1000.0, 7, None, NOW)
+def see_lever(desk: Desk, value: float, error: str | None = None, lease: LeverLease | None = None) -> None:
+    reading = LeverReading(value, 1000.0, 7, lease, NOW)
     known = KnownLever(
         "active_users_cap", "Cap on active users", "queue", "users", 1000.0, reading, NOW, error
     )
     with desk.database.transaction() as tx:
         lever_store.save(tx, known)
+
+
+def test_a_lever_that_a_run_holds_is_told_once_with_its_lease(desk: Desk) -> None:
+    desk.sign_in()
+    hold_the_cap(desk, desk.open_incident())
+    see_lever(desk, 8.0, lease=LeverLease("showcall", "throttle_queue-1-1", NOW + 50))
+    page = desk.client.get("/").text
+    assert "Holding at 8 until the backlog is gone" in page
+    assert "instead of 1000 users" not in page
 
 
 def test_a_lever_that_a_person_moved_is_not_called_all_quiet(desk: Desk) -> None:
