@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ ACTING_IDLE_SECONDS = 1.5
 ACTING_LIMIT_SECONDS = 10.0
 ERROR_SHOWN_SECONDS = 30.0
 STOP_SECONDS = 3.0
+ALL_STOP_SECONDS = 6.0
+"""For everything but console and stores together: who stops us with a deadline of 15 s never has to kill."""
 EVIDENCE_STOP_SECONDS = 0.5
 DATABASE_FILE = "showcall.db"
 STORE_FOLDER = "metrics"
@@ -229,12 +232,17 @@ class Showcall:
 
     def stop(self) -> None:
         """Acting, evaluation, collector, housekeeping, outbox, web, stores. Held levers keep their leases."""
-        self._acting.stop(STOP_SECONDS)
-        self._evaluation.stop(STOP_SECONDS)
-        self.collector.stop(STOP_SECONDS)
-        self.evidence.stop(EVIDENCE_STOP_SECONDS)
-        self.upkeep.stop(STOP_SECONDS)
-        self.outgoing.stop(STOP_SECONDS)
+        end = time.monotonic() + ALL_STOP_SECONDS
+
+        def patience() -> float:
+            return min(STOP_SECONDS, max(0.0, end - time.monotonic()))
+
+        self._acting.stop(patience())
+        self._evaluation.stop(patience())
+        self.collector.stop(patience())
+        self.evidence.stop(min(EVIDENCE_STOP_SECONDS, patience()))
+        self.upkeep.stop(patience())
+        self.outgoing.stop(patience())
         self.web.stop()
         self._keeping.stop(STOP_SECONDS)
         self.shelf.write_ahead.close()

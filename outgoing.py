@@ -1,5 +1,6 @@
 """What goes out of the house: a thread and an outbox worker for each channel; none holds up another."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -82,9 +83,15 @@ class Outgoing:
             loop.start()
 
     def stop(self, within: float) -> None:
-        """Finish present attempts, or leave them: what is not known is looked for after the next start."""
+        """Finish present attempts, or leave them: what is not known is looked for after the next start.
+
+        All channels together take ``within`` seconds at most.
+        """
+        end = time.monotonic() + within
         for loop in self._loops:
-            loop.stop(within)
+            loop.ask_to_stop()
+        for loop in self._loops:
+            loop.stop(max(0.0, end - time.monotonic()))
 
     def reports(self) -> tuple[LoopReport, ...]:
         """How each thread does."""

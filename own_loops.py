@@ -64,11 +64,15 @@ class NewestFirstLoop(Generic[Work]):
         """Begin to turn."""
         self._thread.start()
 
-    def stop(self, within: float) -> None:
-        """Finish the present turn and end, or give up waiting after ``within`` seconds."""
+    def ask_to_stop(self) -> None:
+        """Finish the present turn and end; nobody is waited for."""
         with self._change:
             self._stopping = True
             self._change.notify_all()
+
+    def stop(self, within: float) -> None:
+        """Finish the present turn and end, or give up waiting after ``within`` seconds."""
+        self.ask_to_stop()
         if self._thread.is_alive():
             self._thread.join(within)
 
