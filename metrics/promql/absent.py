@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from metrics.promql.ast import Expr, MatchOp, MatrixSelector, Paren, VectorSelector
+from metrics.promql.ast import Expr, MatchOp, MatrixSelector, VectorSelector
 from metrics.promql.frame import Frame
 from metrics.promql.label_sets import NAME, LabelSets
+from metrics.promql.tree import bare
 from metrics.values import Labels, labels_of
 
 
@@ -16,9 +17,8 @@ def absent(expr: Expr, found: Frame) -> Frame:
 
 def wanted(expr: Expr) -> Labels:
     """The labels that the selector asks for by equality, once each; none for any other expression."""
-    while isinstance(expr, Paren):
-        expr = expr.expr
-    selector = expr.selector if isinstance(expr, MatrixSelector) else expr
+    inner = bare(expr)
+    selector = inner.selector if isinstance(inner, MatrixSelector) else inner
     if not isinstance(selector, VectorSelector):
         return ()
     asked = [matcher for matcher in selector.matchers if matcher.name != NAME]

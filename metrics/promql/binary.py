@@ -31,7 +31,7 @@ def unary(node: Unary, operand: Value, context: Context) -> Value:
     if isinstance(operand, Numbers):
         return Numbers(-operand.values)
     if isinstance(operand, Frame):
-        return derived(operand.sets, -operand.values, operand.present, context.delayed)
+        return derived(operand.sets, -operand.values, operand.present, context.delayed, over_time=False)
     raise TypeError("a sign before a string")
 
 

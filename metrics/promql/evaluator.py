@@ -20,7 +20,7 @@ from metrics.promql.context import Context
 from metrics.promql.frame import Frame, Numbers, Text, Value
 from metrics.promql.instant import select
 from metrics.promql.ranking import count_values, ranked
-from metrics.values import Floats
+from metrics.promql.tree import bare
 
 
 def evaluate(expr: Expr, context: Context) -> Value:  # noqa: PLR0911 -- one return per kind of expression
@@ -58,13 +58,6 @@ def _aggregation(node: Aggregation, context: Context) -> Frame:
     param = numbers(node.param, context, evaluate)
     frame = vector(node.expr, context, evaluate)
     if node.op == "quantile":
-        context.notes.quantiles(_outermost(param), node.param.span)
+        context.notes.worst_quantiles(param, bare(node.param).span)
         return aggregate_quantile(frame, param, node.grouping, node.without)
     return ranked(node.op, frame, param, node.grouping, node.without)
-
-
-def _outermost(quantiles: Floats) -> Floats:
-    """The lowest and the highest quantile, and NaN if there is any: all that is told of many steps."""
-    known = quantiles[~np.isnan(quantiles)]
-    edges = (known.min(), known.max()) if len(known) else ()
-    return np.array([*edges, *quantiles[np.isnan(quantiles)][:1]])

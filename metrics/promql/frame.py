@@ -61,10 +61,16 @@ def taken(frame: Frame, rows: Indices) -> Frame:
     return Frame(frame.sets.take(rows), frame.values[rows], frame.present[rows])
 
 
-def derived(sets: LabelSets, values: Floats, present: Bools, delayed: bool) -> Frame:
-    """Values worked out from rows of these label sets: no longer that metric, so without its name."""
+def derived(
+    sets: LabelSets, values: Floats, present: Bools, delayed: bool, *, over_time: bool = True
+) -> Frame:
+    """Values worked out from rows of these label sets: no longer that metric, so without its name.
+
+    Whether rows that have become the same label set may take turns ``over_time`` is as in Prometheus: not
+    those of range functions and of ``-``.
+    """
     made = Frame(without_name(sets, delayed), values, present)
-    return made if delayed else merged(made)
+    return made if delayed else merged(made, over_time)
 
 
 def merged(frame: Frame, over_time: bool = True) -> Frame:

@@ -25,13 +25,16 @@ class Severity(StrEnum):
 class Notes:
     """Collects what is to be told, the same text once, with the last place that gave rise to it."""
 
-    __slots__ = ("_spans",)
+    __slots__ = ("_spans", "_worst")
 
     def __init__(self) -> None:
         self._spans: dict[tuple[Severity, str], Span] = {}
+        self._worst: dict[Span, Floats] = {}
 
     def told(self, severity: Severity, text: str) -> tuple[str, ...]:
         """The notes of one severity, each with line and column in the query ``text``."""
+        for place, wanted in self._worst.items():
+            self.quantiles(wanted, place)
         return tuple(
             "{}: {} ({}:{})".format(kind, message, *line_and_column(text, span.start))
             for (kind, message), span in self._spans.items()
@@ -44,6 +47,13 @@ class Notes:
         for value in np.unique(odd).tolist():
             message = f"quantile value should be between 0 and 1, got {go_short(value)}"
             self._spans[Severity.WARNING, message] = span
+
+    def worst_quantiles(self, wanted: Floats, span: Span) -> None:
+        """Warn of the lowest and the highest quantile of all steps, and of NaN, once the question is done."""
+        found = np.concatenate((self._worst.get(span, wanted[:0]), wanted))
+        known = found[~np.isnan(found)]
+        edges = (known.min(), known.max()) if len(known) else ()
+        self._worst[span] = np.array([*edges, *found[np.isnan(found)][:1]])
 
     def bad_bucket(self, metric: str, bound: str, span: Span) -> None:
         """Warn of a bucket whose upper bound is no number."""

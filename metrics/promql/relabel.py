@@ -26,7 +26,7 @@ def label_replace(frame: Frame, target: str, replacement: str, source: str, patt
         return _with(labels, target, _expanded(replacement, found))
 
     key = ("label_replace", target, replacement, source, pattern)
-    return merged(_relabelled(frame, key, target, renamed))
+    return merged(_relabelled(frame, key, target, renamed), over_time=False)
 
 
 def label_join(frame: Frame, target: str, separator: str, sources: tuple[str, ...]) -> Frame:
@@ -38,7 +38,8 @@ def label_join(frame: Frame, target: str, separator: str, sources: tuple[str, ..
     def joined(labels: Labels) -> Labels:
         return _with(labels, target, separator.join(label(labels, name) for name in sources))
 
-    return merged(_relabelled(frame, ("label_join", target, separator, sources), target, joined))
+    key = ("label_join", target, separator, sources)
+    return merged(_relabelled(frame, key, target, joined), over_time=False)
 
 
 def _relabelled(

@@ -36,6 +36,13 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return ()
 
 
+def bare(expr: Expr) -> Expr:
+    """The expression without the parentheses around it."""
+    while isinstance(expr, Paren):
+        expr = expr.expr
+    return expr
+
+
 def walk(expr: Expr) -> Iterator[tuple[Expr, int]]:
     """Every expression with its depth (the root has 1), without recursion."""
     waiting = [(expr, 1)]

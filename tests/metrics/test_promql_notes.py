@@ -83,7 +83,7 @@ def test_a_position_has_its_line(store: Store) -> None:
     ("query", "told"),
     [
         ("quantile(2, depth)", "got 2 (1:10)"),
-        ("quantile((1.5), nothing)", "got 1.5 (1:10)"),
+        ("quantile((1.5), nothing)", "got 1.5 (1:11)"),
         ("quantile(NaN, depth)", "got NaN (1:10)"),
         ("quantile_over_time(-Inf, depth[1m])", "got -Inf (1:20)"),
         ("histogram_quantile(1e30, nothing)", "got 1e+30 (1:20)"),
