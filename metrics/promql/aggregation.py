@@ -27,7 +27,7 @@ class Grouped(NamedTuple):
 
     def present(self, values: Floats, otherwise: float = 0.0) -> Floats:
         """Values of the frame's shape with something else where nothing is present."""
-        return np.where(self.frame.present, values, otherwise)
+        return values if self.frame.present.all() else np.where(self.frame.present, values, otherwise)
 
     @property
     def number(self) -> Indices:
@@ -40,8 +40,17 @@ def aggregate(op: str, frame: Frame, names: tuple[str, ...], without: bool) -> F
     groups = grouping(frame.sets, names, without)
     if not len(frame.sets):
         return Frame(groups.sets, frame.values, frame.present)
-    counts = np.add.reduceat(frame.present[groups.order].astype(np.intp), groups.starts, axis=0)
+    counts = _counts(frame.present, groups)
     return Frame(groups.sets, PLAIN[op](Grouped(frame, groups, counts)), counts > 0)
+
+
+def _counts(present: Bools, groups: Grouping) -> Indices:
+    """Rows present of each group, at each step."""
+    if present.all():
+        sizes = np.diff(groups.starts, append=len(present))
+        return np.repeat(sizes[:, None], present.shape[1], axis=1)
+    found: Indices = np.add.reduceat(present[groups.order], groups.starts, axis=0, dtype=np.intp)
+    return found
 
 
 def aggregate_quantile(frame: Frame, quantile: Floats, names: tuple[str, ...], without: bool) -> Frame:
@@ -61,11 +70,12 @@ def _rows_by_group(groups: Grouping) -> list[Indices]:
 
 
 def _sum(grouped: Grouped) -> Floats:
-    terms = grouped.present(grouped.frame.values)
-    sums = grouped.over(np.add, terms)
-    loose = cancels(sums, grouped.over(np.add, np.abs(terms)), grouped.counts)
+    terms = grouped.present(grouped.frame.values)[grouped.groups.order]
+    starts = grouped.groups.starts
+    sums: Floats = np.add.reduceat(terms, starts, axis=0)
+    loose = cancels(sums, np.add.reduceat(np.abs(terms), starts, axis=0), grouped.counts)
     if loose.any():
-        sums[loose] = _exactly(terms[grouped.groups.order], grouped.groups.starts, loose)
+        sums[loose] = _exactly(terms, starts, loose)
     return sums
 
 

@@ -58,7 +58,7 @@ def over_range(expr: Expr, context: Context) -> Matrix:
         matrix = _piece(expr, piece)
         context.budget.spend(sum(len(points.at) for points in matrix.series))
         found.append(matrix)
-    return joined(found)
+    return joined(found, context.budget)
 
 
 def _piece(expr: Expr, context: Context) -> Matrix:
@@ -117,7 +117,8 @@ def _labels(points: Points) -> Labels:
 
 def _points(vectors: Ranges) -> Matrix:
     found = []
-    for places, windows in vectors.parts:
+    for places, part in vectors.parts:
+        windows = part.flat()
         rows = np.arange(len(vectors.sets))[places]
         for row, first, last in zip(rows, windows.first[:, 0], windows.last[:, 0], strict=True):
             if first < last:

@@ -8,14 +8,16 @@ import numpy as np
 
 from metrics.promql import elementwise, over_time, rates
 from metrics.promql.absent import absent
-from metrics.promql.ast import Call, Expr, Paren, StringLiteral, VectorSelector
+from metrics.promql.ast import Call, Expr, StringLiteral, VectorSelector
 from metrics.promql.context import Context, Evaluate
 from metrics.promql.frame import Frame, Numbers, Value, derived, everywhere, taken
 from metrics.promql.histogram import Told, histogram_fraction, histogram_quantile
 from metrics.promql.instant import latest
 from metrics.promql.label_sets import NAME, ONE, Indices, LabelSets
+from metrics.promql.literals import readable
 from metrics.promql.relabel import label_join, label_replace
-from metrics.promql.windows import Found, Ranges, Windows, over, ranges
+from metrics.promql.tree import bare
+from metrics.promql.windows import Found, Ranges, SharedWindows, Windows, over, ranges
 from metrics.values import Floats, label
 
 _PLAIN_RANGES: Mapping[str, Callable[[Windows], Found]] = MappingProxyType(
@@ -37,6 +39,10 @@ _PLAIN_RANGES: Mapping[str, Callable[[Windows], Found]] = MappingProxyType(
         "stdvar_over_time": over_time.stdvar_over_time,
         "sum_over_time": over_time.sum_over_time,
     }
+)
+
+_SHARED_RANGES: Mapping[str, Callable[[SharedWindows], Found]] = MappingProxyType(
+    {"rate": rates.shared_rate, "increase": rates.shared_increase, "delta": rates.shared_delta}
 )
 
 _COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
@@ -63,11 +69,15 @@ class Asked(NamedTuple):
 
     def told(self, place: int) -> Told:
         """What histograms need besides their buckets, which are this argument."""
-        return Told(self.context.notes, self.node.args[place].span, self.context.delayed)
+        return Told(self.context.notes, bare(self.node.args[place]).span, self.context.delayed)
 
     def derived(self, frame: Frame) -> Frame:
         """A frame that is no longer the metric that it came from."""
         return derived(frame.sets, frame.values, frame.present, self.context.delayed)
+
+    def of_ranges(self, frame: Frame) -> Frame:
+        """The same for what range functions give: rows of one label set do not take turns."""
+        return derived(frame.sets, frame.values, frame.present, self.context.delayed, over_time=False)
 
 
 def call(node: Call, context: Context, evaluate: Evaluate) -> Value:
@@ -93,28 +103,27 @@ def numbers(expr: Expr, context: Context, evaluate: Evaluate) -> Floats:
 
 def text(expr: Expr) -> str:
     """A string that an expression gives."""
-    inner = _bare(expr)
+    inner = bare(expr)
     if not isinstance(inner, StringLiteral):
         raise TypeError(f"{type(expr).__name__} is not a string")
     return inner.value
 
 
-def _bare(expr: Expr) -> Expr:
-    while isinstance(expr, Paren):
-        expr = expr.expr
-    return expr
-
-
 def _over_range(asked: Asked) -> Frame:
-    return asked.derived(over(asked.ranges(0), _PLAIN_RANGES[asked.node.function]))
+    return asked.of_ranges(_worked(asked))
+
+
+def _worked(asked: Asked) -> Frame:
+    name = asked.node.function
+    return over(asked.ranges(0), _PLAIN_RANGES[name], _SHARED_RANGES.get(name))
 
 
 def _of_counter(asked: Asked) -> Frame:
-    found = over(asked.ranges(0), _PLAIN_RANGES[asked.node.function])
+    found = _worked(asked)
     for name, rows in found.sets.remember("unlike counters", lambda: _unlike_counters(found.sets)):
         if found.present[rows].any():
-            asked.context.notes.possible_non_counter(name, _bare(asked.node.args[0]).span)
-    return asked.derived(found)
+            asked.context.notes.possible_non_counter(name, bare(asked.node.args[0]).span)
+    return asked.of_ranges(found)
 
 
 def _unlike_counters(sets: LabelSets) -> tuple[tuple[str, Indices], ...]:
@@ -134,13 +143,13 @@ def _last_over_time(asked: Asked) -> Frame:
 def _quantile_over_time(asked: Asked) -> Frame:
     wanted = asked.numbers(0)
     found = over(asked.ranges(1), lambda each: over_time.quantile_over_time(each, wanted))
-    asked.context.notes.quantiles(wanted[found.present.any(axis=0)], asked.node.args[0].span)
-    return asked.derived(found)
+    asked.context.notes.quantiles(wanted[found.present.any(axis=0)], bare(asked.node.args[0]).span)
+    return asked.of_ranges(found)
 
 
 def _predict_linear(asked: Asked) -> Frame:
     ahead = asked.numbers(1)
-    return asked.derived(over(asked.ranges(0), lambda each: over_time.predict_linear(each, ahead)))
+    return asked.of_ranges(over(asked.ranges(0), lambda each: over_time.predict_linear(each, ahead)))
 
 
 def _maths(asked: Asked) -> Frame:
@@ -170,7 +179,7 @@ def _round(asked: Asked) -> Frame:
 
 
 def _timestamp(asked: Asked) -> Frame:
-    inner = _bare(asked.node.args[0])
+    inner = bare(asked.node.args[0])
     if isinstance(inner, VectorSelector):
         newest = latest(inner, asked.context)
         return asked.derived(Frame(newest.frame.sets, newest.at / 1000.0, newest.frame.present))
@@ -212,7 +221,7 @@ def _sort(asked: Asked) -> Frame:
 
 def _histogram_quantile(asked: Asked) -> Frame:
     wanted, frame = asked.numbers(0), asked.vector(1)
-    asked.context.notes.quantiles(wanted, asked.node.args[0].span)
+    asked.context.notes.quantiles(wanted, bare(asked.node.args[0]).span)
     return histogram_quantile(wanted, frame, asked.told(1))
 
 
@@ -222,13 +231,14 @@ def _histogram_fraction(asked: Asked) -> Frame:
 
 
 def _label_replace(asked: Asked) -> Frame:
-    target, replacement, source, pattern = (text(arg) for arg in asked.node.args[1:])
+    target, *rest = (text(arg) for arg in asked.node.args[1:])
+    replacement, source, pattern = map(readable, rest)
     return label_replace(asked.vector(0), target, replacement, source, pattern)
 
 
 def _label_join(asked: Asked) -> Frame:
     target, separator, *sources = (text(arg) for arg in asked.node.args[1:])
-    return label_join(asked.vector(0), target, separator, tuple(sources))
+    return label_join(asked.vector(0), target, readable(separator), tuple(sources))
 
 
 def _absent(asked: Asked) -> Frame:

@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from metrics.promql.ast import Expr, MatrixSelector, Subquery, VectorSelector
-from metrics.promql.context import Context
+from metrics.promql.context import Budget, Context
 from metrics.promql.tree import children
 from metrics.values import Floats, Labels, Matrix, Points
 
 CELLS = 200_000
 """Cells [series, steps] of a piece, more or less."""
+_TOGETHER = 500
 
 
 def pieces(expr: Expr, context: Context) -> Iterator[Context]:
@@ -26,22 +27,23 @@ def pieces(expr: Expr, context: Context) -> Iterator[Context]:
         yield replace(context, times=times, budget=context.budget.for_piece())
 
 
-def joined(found: Sequence[Matrix]) -> Matrix:
+def joined(found: Sequence[Matrix], budget: Budget) -> Matrix:
     """The points of all pieces, by series."""
     if len(found) == 1:
         return found[0]
     parts: dict[Labels, tuple[list[Floats], list[Floats]]] = {}
     for matrix in found:
+        budget.check_time()
         for points in matrix.series:
             at, values = parts.setdefault(points.labels, ([], []))
             at.append(points.at)
             values.append(points.values)
-    return Matrix(
-        tuple(
-            Points(labels, np.concatenate(at), np.concatenate(values))
-            for labels, (at, values) in sorted(parts.items(), key=lambda part: part[0])
-        )
-    )
+    made = []
+    for number, (labels, (at, values)) in enumerate(sorted(parts.items(), key=lambda part: part[0])):
+        if number % _TOGETHER == 0:
+            budget.check_time()
+        made.append(Points(labels, np.concatenate(at), np.concatenate(values)))
+    return Matrix(tuple(made))
 
 
 def _steps(expr: Expr, context: Context) -> int:

@@ -1,13 +1,18 @@
 """Range functions of counters and gauges: how a value changed over a window."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from metrics.promql.frame import Bools
+from metrics.promql.frame import Bools, Times
+from metrics.promql.label_sets import Indices
 from metrics.promql.sums import reduced
-from metrics.promql.windows import Found, Windows
+from metrics.promql.windows import Found, SharedWindows, Windows
 from metrics.values import Floats
 
 _SECOND = 1000.0
+_CELLS_AT_ONCE = 64_000
+"""Series by steps or samples that are worked on together, so that they stay near the processor."""
 
 
 def rate(windows: Windows) -> Found:
@@ -21,13 +26,14 @@ def increase(windows: Windows) -> Found:
     present = windows.count >= 2
     first, last = _ends(windows)
     rise = windows.values[last] - windows.values[first] + _lost_by_resets(windows)
-    return _extrapolated(windows, rise, windows.values[first]), present
+    return _edges(windows).stretched(rise, windows.values[first]), present
 
 
 def delta(windows: Windows) -> Found:
     """Difference of a gauge over the window, extrapolated to its edges."""
     first, last = _ends(windows)
-    return _extrapolated(windows, windows.values[last] - windows.values[first], None), windows.count >= 2
+    rise = windows.values[last] - windows.values[first]
+    return _edges(windows).stretched(rise, None), windows.count >= 2
 
 
 def irate(windows: Windows) -> Found:
@@ -80,25 +86,99 @@ def _lost_by_resets(windows: Windows) -> Floats | float:
     return reduced(np.add, before, np.minimum(windows.first + 1, windows.last), windows.last)
 
 
-def _extrapolated(windows: Windows, rise: Floats, counter_start: Floats | None) -> Floats:
-    """The rise between the first and last sample, stretched towards the edges of the window.
+class Edges(NamedTuple):
+    """Where windows end and where their samples do: [series, steps], or [steps] alike for all series.
 
-    Each edge is reached if it is not further than 1.1 mean distances between samples, else half a distance
-    is added; a counter is not stretched back beyond the point where it would have been 0.
-    Source: ``extrapolatedRate`` in Prometheus' promql/functions.go, v3.5.
+    Attributes:
+        opened, closed: times of the first and the last sample, milliseconds.
+        samples: how many.
+        starts, ends: of the windows.
     """
+
+    opened: Times
+    closed: Times
+    samples: Indices
+    starts: Times
+    ends: Times
+
+    def stretched(self, rise: Floats, counter_start: Floats | None) -> Floats:
+        """The rise between the first and last sample, stretched towards the edges of the window.
+
+        Each edge is reached if it is not further than 1.1 mean distances between samples, else half a
+        distance is added; a counter is not stretched back beyond the point where it would have been 0.
+        Source: ``extrapolatedRate`` in Prometheus' promql/functions.go, v3.5.
+        """
+        sampled = (self.closed - self.opened) / _SECOND
+        mean = sampled / np.maximum(self.samples - 1, 1)
+        to_start = (self.opened - self.starts) / _SECOND
+        to_end = (self.ends - self.closed) / _SECOND
+        to_start = np.where(to_start >= mean * 1.1, mean / 2, to_start)
+        if counter_start is not None:
+            to_zero = np.where((rise > 0) & (counter_start >= 0), sampled * (counter_start / rise), to_start)
+            to_start = np.fmin(to_start, to_zero)
+        to_end = np.where(to_end >= mean * 1.1, mean / 2, to_end)
+        return rise * ((sampled + to_start + to_end) / sampled)
+
+
+def _edges(windows: Windows) -> Edges:
     first, last = _ends(windows)
-    opened, closed = windows.at[first], windows.at[last]
-    sampled = (closed - opened) / _SECOND
-    mean = sampled / np.maximum(windows.count - 1, 1)
-    to_start = (opened - (windows.ends - windows.range_ms)) / _SECOND
-    to_end = (windows.ends - closed) / _SECOND
-    to_start = np.where(to_start >= mean * 1.1, mean / 2, to_start)
-    if counter_start is not None:
-        to_zero = np.where((rise > 0) & (counter_start >= 0), sampled * (counter_start / rise), to_start)
-        to_start = np.fmin(to_start, to_zero)
-    to_end = np.where(to_end >= mean * 1.1, mean / 2, to_end)
-    return rise * ((sampled + to_start + to_end) / sampled)
+    starts = windows.ends - windows.range_ms
+    return Edges(windows.at[first], windows.at[last], windows.count, starts, windows.ends)
+
+
+def shared_rate(windows: SharedWindows) -> Found:
+    """As ``rate``."""
+    values, present = shared_increase(windows)
+    values /= windows.range_ms / _SECOND
+    return values, present
+
+
+def shared_increase(windows: SharedWindows) -> Found:
+    """As ``increase``."""
+    return _shared(windows, counter=True)
+
+
+def shared_delta(windows: SharedWindows) -> Found:
+    """As ``delta``."""
+    return _shared(windows, counter=False)
+
+
+def _shared(windows: SharedWindows, *, counter: bool) -> Found:
+    live = _as_slice(np.flatnonzero(windows.last - windows.first >= 2))
+    shape = len(windows.values), len(windows.ends)
+    values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
+    present[:, live] = True
+    first, last, ends = windows.first[live], windows.last[live], windows.ends[live]
+    at = windows.at
+    edges = Edges(at[first], at[last - 1], last - first, ends - windows.range_ms, ends)
+    together = 1 + _CELLS_AT_ONCE // max(len(ends), len(at))
+    for start in range(0, len(values), together):
+        rows = slice(start, start + together)
+        some = windows.values[rows]
+        opening = some[:, first]
+        rise = some[:, last - 1] - opening
+        if counter:
+            _add_lost(rise, some, first, last)
+        values[rows, live] = edges.stretched(rise, opening if counter else None)
+    return values, present
+
+
+def _as_slice(places: Indices) -> Indices | slice:
+    """Places in a row are cheaper as a slice."""
+    if not len(places) or places[-1] - places[0] + 1 != len(places):
+        return places
+    return slice(int(places[0]), int(places[-1]) + 1)
+
+
+def _add_lost(rise: Floats, values: Floats, first: Indices, last: Indices) -> None:
+    """Add to each rise what its counter lost by resets; few counters have any."""
+    fell = values[:, 1:] < values[:, :-1]
+    if not fell.any():
+        return
+    for row in np.flatnonzero(fell.any(axis=1)):
+        before = np.zeros(values.shape[1])
+        before[1:] = np.where(fell[row], values[row, :-1], 0.0)
+        rise[row] += reduced(np.add, before, first + 1, last)
 
 
 def _steps_where(windows: Windows, happened: Bools) -> Found:

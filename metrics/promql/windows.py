@@ -47,13 +47,45 @@ class Windows:
         """Samples in each window."""
         return self.last - self.first
 
+    def flat(self) -> "Windows":
+        """Itself; see ``SharedWindows``."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWindows:
+    """The windows of series that all have a sample at every time: each window is the same rows for all.
+
+    Attributes:
+        values: float64 [series, rows].
+        at: int64 [rows], milliseconds.
+        first: [steps], the row where each window starts; ``last``: one past where it ends.
+        ends, range_ms, steps: as in ``Windows``.
+    """
+
+    values: Floats
+    at: Times
+    first: Indices
+    last: Indices
+    ends: Times
+    range_ms: int
+    steps: Times
+
+    def flat(self) -> Windows:
+        """The same, series by series."""
+        series, rows = self.values.shape
+        breaks = np.arange(series) * rows
+        first, last = breaks[:, None] + self.first, breaks[:, None] + self.last
+        at = np.tile(self.at, series)
+        return Windows(self.values.ravel(), at, first, last, breaks, self.ends, self.range_ms, self.steps)
+
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
     """A range vector at each step: windows by part, with the rows that the series of each part take."""
 
     sets: LabelSets
-    parts: tuple[tuple[Indices | slice, Windows], ...]
+    parts: tuple[tuple[Indices | slice, Windows | SharedWindows], ...]
     steps: int
 
 
@@ -72,14 +104,27 @@ def ranges(expr: Expr, context: Context, evaluate: Evaluate) -> Ranges:
     raise TypeError(f"{type(expr).__name__} is not a range vector")
 
 
-def over(vectors: Ranges, work: Callable[[Windows], Found]) -> Frame:
-    """The vector that ``work`` makes of the windows; names are kept."""
+def over(
+    vectors: Ranges,
+    work: Callable[[Windows], Found],
+    shared: Callable[[SharedWindows], Found] | None = None,
+) -> Frame:
+    """The vector that ``work`` makes of the windows; names are kept.
+
+    ``shared`` makes the same of windows that are the same rows for all series, sooner.
+    """
+
+    def worked(windows: Windows | SharedWindows) -> Found:
+        if shared is not None and isinstance(windows, SharedWindows):
+            return shared(windows)
+        return work(windows.flat())
+
     shape = len(vectors.sets), vectors.steps
     if len(vectors.parts) == 1 and isinstance(vectors.parts[0][0], slice):
-        return Frame(vectors.sets, *work(vectors.parts[0][1]))
+        return Frame(vectors.sets, *worked(vectors.parts[0][1]))
     values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
     for places, windows in vectors.parts:
-        values[places], present[places] = work(windows)
+        values[places], present[places] = worked(windows)
     return Frame(vectors.sets, values, present)
 
 
@@ -95,7 +140,7 @@ def _selected(node: MatrixSelector, context: Context) -> Ranges:
     return Ranges(selection.sets, tuple(parts), len(ends))
 
 
-def _of_part(part: Part, ends: Times, range_ms: int, context: Context) -> Windows | None:
+def _of_part(part: Part, ends: Times, range_ms: int, context: Context) -> Windows | SharedWindows | None:
     times = part.times()
     low = np.searchsorted(times, ends - range_ms, side="right")
     high = np.searchsorted(times, ends, side="right")
@@ -139,16 +184,13 @@ class Rows(NamedTuple):
     high: Indices
 
 
-def _windows(rows: Rows, ends: Times, range_ms: int, steps: Times) -> Windows | None:
+def _windows(rows: Rows, ends: Times, range_ms: int, steps: Times) -> Windows | SharedWindows | None:
     present, low, high = rows.present, rows.low, rows.high
     if not present.any():
         return None
-    series, length = present.shape
     if present.all():
-        breaks = np.arange(series) * length
-        at = np.tile(rows.times, series)
-        first, last = breaks[:, None] + low, breaks[:, None] + high
-        return Windows(rows.values.ravel(), at, first, last, breaks, ends, range_ms, steps)
+        return SharedWindows(rows.values, rows.times, low, high, ends, range_ms, steps)
+    series, length = present.shape
     before = np.zeros((series, length + 1), dtype=np.intp)
     np.cumsum(present, axis=1, out=before[:, 1:])
     breaks = np.concatenate(([0], np.cumsum(before[:-1, -1])))
