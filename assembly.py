@@ -112,9 +112,10 @@ def _locked(data_dir: Path) -> DataDirectoryLock:
         raise StartError(unusable(data_dir, error)) from None
 
 
-def _shelf(folder: Path) -> Shelf:
+def _shelf(settings: Settings) -> Shelf:
+    folder, kept = settings.data_dir / STORE_FOLDER, settings.metrics
     try:
-        return Shelf(folder)
+        return Shelf(folder, kept.retention, kept.retention_bytes)
     except OSError as error:
         raise StartError(f"{folder}: the samples' folder cannot be used ({error.strerror})") from None
 
@@ -160,7 +161,7 @@ class Showcall:
         self._catalog = configuration.catalog
         self.database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
         self.database.upgrade()
-        self.shelf = _shelf(settings.data_dir / STORE_FOLDER)
+        self.shelf = _shelf(settings)
         self.store = Store(
             keep=settings.metrics.keep,
             lookback=settings.metrics.lookback,

@@ -35,6 +35,7 @@ class Feed:
         self._refused = Appended(0)
         self._last: int | None = None
         self._behind: int | None = None
+        self._heard: bool | None = None
         self.set_back = 0
 
     def append(self, batch: Batch, at: int, write: Write | None = None) -> Appended:
@@ -42,6 +43,8 @@ class Feed:
         if len(batch.labels) != len(batch.values):
             raise ValueError(f"{self._origin}: {len(batch.labels)} label sets for {len(batch.values)} values")
         with self._lock:
+            if not self._heard:
+                self._hear()
             if not self._follows(at):
                 return Appended(0, out_of_order=len(batch.values))
             if self._is_new(batch.labels):
@@ -57,6 +60,9 @@ class Feed:
     def recall(self, row: Row) -> None:
         """Take back a row that was read from disk."""
         with self._lock:
+            if self._heard is None:
+                self._heard = False
+                self._index.silent(self._origin)
             if self._last is not None and row.at <= self._last:
                 self._go_back(row.at)
             if self._is_new(tuple(row.labels)):
@@ -89,6 +95,13 @@ class Feed:
             return False
         self._go_back(at)
         return True
+
+    def _hear(self) -> None:
+        if self._heard is False:
+            # Others may have taken over series meanwhile.
+            self._index.heard(self._origin)
+            self._labels = None
+        self._heard = True
 
     def _go_back(self, at: int) -> None:
         self.set_back += 1

@@ -53,6 +53,7 @@ class SeriesIndex:
         self._next_id = 0
         self._version = 0
         self._versions: dict[str, int] = {}
+        self._silent: set[str] = set()
         self._by_labels: dict[Labels, Series] = {}
         self._by_id: dict[int, Series] = {}
         self._postings: dict[str, dict[str, set[int]]] = {}
@@ -62,15 +63,26 @@ class SeriesIndex:
         return len(self._by_id)
 
     def claim(self, wanted: Iterable[Labels], origin: str) -> list[Series]:
-        """The series of these label sets; new ones are made and belong to ``origin``."""
+        """The series of these label sets; new ones, and those of silent origins, belong to ``origin``."""
         with self._lock:
-            return [self._by_labels.get(labels) or self._make(labels, origin) for labels in wanted]
+            return [self._claimed(labels, origin) for labels in wanted]
+
+    def silent(self, origin: str) -> None:
+        """Nothing was heard of this origin since the start: what it once claimed may be claimed by others."""
+        with self._lock:
+            self._silent.add(origin)
+
+    def heard(self, origin: str) -> None:
+        """What this origin claims is its own."""
+        with self._lock:
+            self._silent.discard(origin)
 
     def forget(self, ids: Iterable[int]) -> None:
         """Remove series that have no samples any more."""
         with self._lock:
             for number in ids:
-                self._remove(self._by_id[number])
+                if number in self._by_id:
+                    self._remove(self._by_id[number])
 
     def select(self, matchers: tuple[Matcher, ...]) -> Chosen:
         """The series that match all of the matchers; the same object until they change."""
@@ -85,6 +97,11 @@ class SeriesIndex:
             self._chosen[matchers] = (version, chosen)
             return chosen
 
+    def labels_of(self, ids: Iterable[int]) -> list[tuple[int, Labels]]:
+        """The label sets of series that are still known."""
+        with self._lock:
+            return [(number, self._by_id[number].labels) for number in ids if number in self._by_id]
+
     def names(self) -> list[str]:
         """All label names in use, sorted."""
         with self._lock:
@@ -94,6 +111,13 @@ class SeriesIndex:
         """All values of a label, sorted."""
         with self._lock:
             return sorted(self._postings.get(name, ()))
+
+    def _claimed(self, labels: Labels, origin: str) -> Series:
+        found = self._by_labels.get(labels)
+        if found is not None and found.origin != origin and found.origin in self._silent:
+            self._remove(found)
+            found = None
+        return found or self._make(labels, origin)
 
     def _make(self, labels: Labels, origin: str) -> Series:
         series = Series(self._next_id, labels, origin)

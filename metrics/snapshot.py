@@ -21,16 +21,23 @@ class Snapshot:
         self._index = index
         self._grid_of = grid_of
         self._views: dict[str, GridView] = {}
+        self._selected: dict[tuple[Matcher, ...], GridSelection] = {}
 
     def select(self, matchers: tuple[Matcher, ...]) -> "GridSelection":
-        """The series that match all of the matchers."""
-        chosen = self._index.select(matchers)
-        return GridSelection(chosen, [GridPart(members, self._view(members)) for members in chosen.members])
+        """The series that match all of the matchers; the same each time that a question asks."""
+        found = self._selected.get(matchers)
+        if found is None:
+            found = self._selected[matchers] = self._select(matchers, self._index.select(matchers))
+        return found
 
-    def _view(self, members: Members) -> GridView:
-        view = self._views.get(members.origin)
+    def _select(self, _: tuple[Matcher, ...], chosen: Chosen) -> "GridSelection":
+        parts = [GridPart(members, self._view(members.origin)) for members in chosen.members]
+        return GridSelection(chosen, parts)
+
+    def _view(self, origin: str) -> GridView:
+        view = self._views.get(origin)
         if view is None:
-            view = self._views[members.origin] = self._grid_of(members.origin).view
+            view = self._views[origin] = self._grid_of(origin).view
         return view
 
 

@@ -2,16 +2,23 @@
 
 import math
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from metrics import sealing
 from metrics.disk.block_time import BLOCK_MS
 from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
 from metrics.feed import Feed
+from metrics.grid import Grid
+from metrics.history import History, LongSnapshot
 from metrics.promql import answers, inputs
+from metrics.promql.ast import Expr
 from metrics.promql.context import Budget, Context
+from metrics.promql.extent import Extent, extent
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import LabelSets
 from metrics.promql.limits import Limits, check_steps
@@ -35,6 +42,11 @@ from metrics.values import (
 _SWEEP_MS = 10_000
 """How often grids that nobody appends to are looked at for old samples."""
 _EDGE_SECONDS = 9e12
+_GRACE_MS = 60_000
+"""How long after its end a block waits for rows of slow looks before it is sealed."""
+_SEAL_AGAIN_SECONDS = 30.0
+_UNSEALED_MS = 3_600_000
+"""How much longer than ``keep`` rows stay in memory that could not be sealed."""
 
 
 class Store:
@@ -75,6 +87,13 @@ class Store:
         self._newest_ms = 0
         self._shelf = shelf
         self._write = None if shelf is None else shelf.write_ahead.write
+        self._history = None if shelf is None else History(shelf.blocks)
+        self._unsealed: set[int] = set()
+        self._sealing: set[int] = set()
+        self._given_up: set[int] = set()
+        self._seal_at = 0.0
+        # Every row from here on is in memory.
+        self._memory_since = -(2**62)
         if shelf is not None:
             self._recall(shelf)
 
@@ -86,6 +105,7 @@ class Store:
             self._metadata.update(batch.metadata)
         if not appended.out_of_order:
             self._newest_ms = at
+            self._unsealed.add(at // BLOCK_MS * BLOCK_MS)
         self._sweep(at)
         return appended
 
@@ -99,8 +119,9 @@ class Store:
 
     def ask(self, expr: str, at: float, terms: Terms = PLAIN) -> Answer[QueryResult]:
         """As ``query``, with warnings and infos."""
-        context = self._context(np.array([_ms(at)]), terms=terms)
-        return answers.annotated(answers.instant(answers.parsed(expr), context), context, expr)
+        tree = answers.parsed(expr)
+        context = self._reaching(tree, self._context(np.array([_ms(at)]), terms=terms))
+        return answers.annotated(answers.instant(tree, context), context, expr)
 
     def ask_range(
         self, expr: str, start: float, end: float, step: float, terms: Terms = PLAIN
@@ -113,8 +134,9 @@ class Store:
         if last < first:
             raise QueryError(ErrorKind.BAD_DATA, "end timestamp must not be before start time")
         check_steps((last - first) // step_ms, self._limits)
-        context = self._context(np.arange(first, last + 1, step_ms), last, terms)
-        return answers.annotated(answers.over_range(answers.parsed(expr), context), context, expr)
+        tree = answers.parsed(expr)
+        context = self._reaching(tree, self._context(np.arange(first, last + 1, step_ms), last, terms))
+        return answers.annotated(answers.over_range(tree, context), context, expr)
 
     def freshness(self, expr: str, at: float) -> float | None:
         """Age in seconds of the oldest newest-sample over the selectors; see ``Asker.freshness``.
@@ -122,15 +144,17 @@ class Store:
         A selector is as old as the oldest of the series that it gives now; where all of its series are stale
         or gone, as old as the newest sample of any of them.
         """
-        return inputs.freshness(answers.parsed(expr), self._context(np.array([_ms(at)])))
+        tree = answers.parsed(expr)
+        return inputs.freshness(tree, self._reaching(tree, self._context(np.array([_ms(at)]))))
 
     def origins(self, expr: str, at: float) -> frozenset[str]:
         """The origins whose series the selectors matched within the lookback; see ``Asker.origins``."""
-        return inputs.origins(answers.parsed(expr), self._context(np.array([_ms(at)])))
+        tree = answers.parsed(expr)
+        return inputs.origins(tree, self._reaching(tree, self._context(np.array([_ms(at)]))))
 
     def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
         """Label sets with a sample in [start, end] that match any of the selector texts, sorted."""
-        snapshot = self._snapshot()
+        snapshot = self._long_snapshot((_edge_ms(start), _edge_ms(end)))
         found: set[Labels] = set()
         for matchers in [parse_selector(text) for text in selectors]:
             selection = snapshot.select(matchers)
@@ -178,15 +202,63 @@ class Store:
         return sum(feed.set_back for feed in tuple(self._feeds.values()))
 
     def keep(self) -> None:
-        """One turn of the store's own thread: make samples safe on disk, forget files. Raises OSError."""
+        """One turn of the store's own thread: make rows safe, seal a block, forget files. Raises OSError."""
         if self._shelf is not None:
             self._shelf.write_ahead.sync()
-            self._shelf.forget_before(self._newest_ms - self._keep_ms - BLOCK_MS)
+            if self._seal_next(self._shelf):
+                self._shelf.retain(self._newest_ms)
+            self._shelf.forget_rows(self._newest_ms - self._keep_ms, self._unsealed)
+
+    def _seal_next(self, shelf: Shelf) -> bool:
+        """Seal the oldest block that no row is to be expected for any more."""
+        now = self._newest_ms
+        due = [
+            block
+            for block in tuple(self._unsealed)
+            if block + BLOCK_MS + _GRACE_MS <= now and block not in self._given_up
+        ]
+        if not due or time.monotonic() < self._seal_at:
+            return False
+        block = min(due)
+        # A row that comes from now on puts it back among the unsealed.
+        self._sealing = {block}
+        self._unsealed.discard(block)
+        done = sealing.seal(shelf, block, self._feeds, self._index)
+        if not done:
+            self._unsealed.add(block)
+            self._seal_at = time.monotonic() + _SEAL_AGAIN_SECONDS
+        self._sealing = set()
+        return done
 
     def _recall(self, shelf: Shelf) -> None:
-        for row in shelf.recall():
+        sealed = shelf.sealed_without_rows()
+        if sealed is not None:
+            # Memory has no holes: what is older than rows that are sealed alone is sealed now, or later.
+            sealing.seal_rows_before(shelf, sealed)
+            self._memory_since = sealed
+        for row in shelf.recall(self._memory_since):
             self._feed(row.origin).recall(row)
             self._newest_ms = row.at
+        self._unsealed = shelf.unsealed()
+        self._given_up = {block for block in self._unsealed if block < self._memory_since}
+
+    def _reaching(self, expr: Expr, context: Context) -> Context:
+        """The context with sealed blocks in its source, if the expression looks at times before memory."""
+        if self._history is None:
+            return context
+        touched = extent(expr, context)
+        if touched[0] >= self._memory_since:
+            return context
+        return replace(context, source=self._long_snapshot(touched))
+
+    def _long_snapshot(self, touched: Extent) -> Snapshot:
+        if self._history is None or touched[0] >= self._memory_since:
+            return self._snapshot()
+        return LongSnapshot(self._index, self._grid, self._history, touched)
+
+    def _grid(self, origin: str) -> Grid:
+        feed = self._feeds.get(origin)
+        return feed.grid if feed is not None else Grid()
 
     def _feed(self, origin: str) -> Feed:
         feed = self._feeds.get(origin)
@@ -204,11 +276,18 @@ class Store:
             feeds = list(self._feeds.values())
         finally:
             self._lock.release()
+        floor = at - self._keep_ms
+        if self._shelf is not None:
+            waiting = (self._unsealed | self._sealing) - self._given_up
+            floor = min(floor, max(min(waiting, default=floor), floor - _UNSEALED_MS))
+            # These are sealed from their write-ahead files at the next start.
+            self._given_up |= {block for block in waiting if block < floor}
+            self._memory_since = max(self._memory_since, floor)
         for feed in feeds:
-            feed.drop_before(at - self._keep_ms)
+            feed.drop_before(floor)
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self._index, lambda origin: self._feeds[origin].grid)
+        return Snapshot(self._index, self._grid)
 
     def _context(self, times: Times, end_ms: int | None = None, terms: Terms = PLAIN) -> Context:
         """What stays the same during a question; its end may lie behind its last step."""

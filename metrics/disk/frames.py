@@ -7,8 +7,9 @@ costs the frame that it hit and nothing after it.
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from mmap import mmap
 
 _MARKER = b"\xf5SC1"
 _HEAD = struct.Struct("<4sII")
@@ -39,8 +40,13 @@ def frame(payload: bytes) -> bytes:
     return _HEAD.pack(_MARKER, length, _checksum(length, payload)) + payload
 
 
-def frames(data: bytes | memoryview) -> Iterator[Framed | Gap]:
+def frames(data: bytes) -> Iterator[Framed | Gap]:
     """Every valid frame in order, and the gaps between them."""
+    return frames_with_bodies(data, lambda _: 0)
+
+
+def frames_with_bodies(data: bytes | mmap, body: Callable[[memoryview], int]) -> Iterator[Framed | Gap]:
+    """The same where each frame is followed by so many bytes as ``body`` reads from its payload."""
     whole = memoryview(data)
     offset = 0
     while offset < len(whole):
@@ -52,7 +58,7 @@ def frames(data: bytes | memoryview) -> Iterator[Framed | Gap]:
         if found is None:
             return
         yield found
-        offset = found.end
+        offset = found.end + body(found.payload)
 
 
 def _next(whole: memoryview, start: int) -> Framed | None:

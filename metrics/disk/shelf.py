@@ -1,15 +1,18 @@
 """The folder of a store: what was read back from it, and what is being written into it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from metrics.disk import recovery
+from metrics.disk.block_time import BLOCK_MS, block_name
+from metrics.disk.blocks import Blocks
 from metrics.disk.damage import Damage, DamageKind
 from metrics.disk.rows import Row
+from metrics.disk.stretch import Stretch
 from metrics.disk.write_ahead import WriteAhead
 
 _LOGGED = 5
@@ -21,16 +24,24 @@ class Shelf:
 
     Args:
         folder: made when it is not there. Only one process may use it: the data directory's lock sees to it.
+        retention: seconds that sealed blocks are kept.
+        retention_bytes: how big they may be together; the oldest go first.
 
     Raises:
         OSError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, retention: float = 7 * 86400.0, retention_bytes: int = 2 * 10**9
+    ) -> None:
+        self._retention_ms, self._retention_bytes = round(retention * 1000), retention_bytes
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._damage: Counter[DamageKind] = Counter()
         self.write_ahead = WriteAhead(folder)
+        self.blocks = Blocks(folder, self.note)
+        self.blocks_sealed = 0
+        self._seal_trouble = ""
         self.rows_recalled = 0
 
     @property
@@ -42,9 +53,12 @@ class Shelf:
     def troubles(self) -> tuple[str, ...]:
         """What a person must be told, one line each; empty while samples are written."""
         found = self.write_ahead.trouble
-        if found is None:
-            return ()
-        return (f"{found.text}: they are kept in memory alone; make room, nothing else is needed",)
+        lines = []
+        if found is not None:
+            lines.append(f"{found.text}: they are kept in memory alone; make room, nothing else is needed")
+        if self._seal_trouble:
+            lines.append(self._seal_trouble)
+        return tuple(lines)
 
     @property
     def size(self) -> int:
@@ -53,9 +67,14 @@ class Shelf:
             return sum(path.stat().st_size for path in self._folder.iterdir())
         return 0
 
-    def recall(self) -> Iterator[Row]:
-        """Every whole row of the write-ahead files; what is damaged is logged, counted and left out."""
-        for _, path in recovery.wal_files(self._folder):
+    def recall(self, first: int = -(2**62), last: int = 2**62) -> Iterator[Row]:
+        """Every whole row of the write-ahead files of blocks in [first, last).
+
+        What is damaged is logged, counted and left out.
+        """
+        for block, path in recovery.wal_files(self._folder):
+            if not first <= block < last:
+                continue
             damaged: list[Damage] = []
             for found in recovery.read(path):
                 if isinstance(found, Damage):
@@ -74,8 +93,41 @@ class Shelf:
         if len(damaged) > _LOGGED:
             log.warning("store_file_damaged", file=damaged[0].file, more=len(damaged) - _LOGGED)
 
-    def forget_before(self, at: int) -> None:
-        """Delete write-ahead files whose block begins before ``at`` milliseconds. Raises OSError."""
+    def unsealed(self) -> set[int]:
+        """The blocks whose rows were written after they were sealed, or that are not sealed yet."""
+        return {
+            block
+            for block, path in recovery.wal_files(self._folder)
+            if path.stat().st_mtime > (self.blocks.written_at(block) or 0.0)
+        }
+
+    def sealed_without_rows(self) -> int | None:
+        """Where the newest block ends whose rows are on disk as a sealed block alone; None without any."""
+        ahead = {block for block, _ in recovery.wal_files(self._folder)}
+        return max((block + BLOCK_MS for block in self.blocks.starts if block not in ahead), default=None)
+
+    def seal(self, block: int, stretches: Iterable[Stretch]) -> bool:
+        """Seal a block; False when the disk does not take it."""
+        try:
+            self.blocks.seal(block, stretches)
+        except OSError as error:
+            text = f"{self._folder}: a block cannot be sealed ({error.strerror or error}); it is tried again"
+            if not self._seal_trouble:
+                structlog.get_logger().error("store_block_not_sealed", block=block_name(block), error=text)
+            self._seal_trouble = text
+            return False
+        self._seal_trouble = ""
+        self.blocks_sealed += 1
+        return True
+
+    def forget_rows(self, before: int, spare: Container[int]) -> None:
+        """Delete write-ahead files whose block ends at ``before`` or earlier. Raises OSError."""
         for block, _ in recovery.wal_files(self._folder):
-            if block < at:
+            if block + BLOCK_MS <= before and block not in spare:
                 self.write_ahead.forget(block)
+
+    def retain(self, now: int) -> None:
+        """Delete sealed blocks that are too old, or the oldest while there are too many bytes."""
+        gone = self.blocks.forget(now - self._retention_ms, self._retention_bytes)
+        if gone:
+            structlog.get_logger().info("store_blocks_forgotten", blocks=gone)

@@ -214,3 +214,14 @@ def test_f11_a_daemon_that_starts_after_the_clock_was_set_back_sees_at_once(tmp_
     store = store_in(tmp_path)
     assert [store.append(batch(second, {NAMES[0]: 2.0})).stored for second in (0, 1, 2)] == [0, 1, 1]
     assert everything(store, 8000) == {NAMES[0]: [(1.0, 2.0), (2.0, 2.0)]}
+
+
+def test_a_series_that_another_origin_brings_after_a_restart_is_not_refused(tmp_path: Path) -> None:
+    store_in(tmp_path).append(batch(0, {NAMES[0]: 1.0, NAMES[1]: 1.0}, "group a"))
+    store = store_in(tmp_path)
+    assert store.append(batch(1, {NAMES[0]: 2.0}, "group b")).stored == 1
+    late = store.append(batch(2, {NAMES[0]: 3.0, NAMES[1]: 3.0}, "group a"))
+    assert (late.stored, late.claimed_elsewhere) == (1, 1)
+    for found in (everything(store, 10), everything(store_in(tmp_path), 10)):
+        assert found[NAMES[0]][-1] == (1.0, 2.0)
+        assert found[NAMES[1]] == [(0.0, 1.0), (2.0, 3.0)]

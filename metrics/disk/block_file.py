@@ -1,0 +1,154 @@
+"""A sealed block: 15 minutes of every origin in one file that never changes.
+
+For each origin a frame with its timestamps, label sets and a table of its series, then the cells of each
+series. Frame and series have checksums of their own, so that damage costs the series, or the origin, that it
+hit. Written beside its place, made safe, then renamed: there is the old file or the new one, never a part.
+"""
+
+import hashlib
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from metrics.disk import label_text
+from metrics.disk.damage import Damage, DamageKind
+from metrics.disk.frames import Gap, frame, frames_with_bodies
+from metrics.disk.stretch import Stretch, packed_series, packed_times, unpacked_series, unpacked_times
+from metrics.disk.write_ahead import sync_folder
+from metrics.promql.frame import Times
+from metrics.promql.source import Cells
+from metrics.values import Floats, Labels
+
+_FIXED = struct.Struct("<QHIIII")
+TEMPORARY = ".tmp"
+
+Decode: TypeAlias = "Callable[[bytes, int], tuple[Labels, ...]]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """One origin in a block.
+
+    Attributes:
+        block: the file's name.
+        digest: of the packed label sets; equal ones mean equal label sets.
+        table: length and CRC-32 of each series' bytes.
+        starts: where each begins in the file.
+    """
+
+    block: str
+    origin: str
+    times: Times
+    labels: tuple[Labels, ...]
+    digest: bytes
+    table: npt.NDArray[np.uint32]
+    starts: npt.NDArray[np.int64]
+    data: mmap.mmap
+
+    def series(self, number: int) -> tuple[Floats, npt.NDArray[np.uint8]]:
+        """Values and states of one series. Raises ValueError when they are damaged."""
+        start, (length, checksum) = int(self.starts[number]), self.table[number]
+        data = self.data[start : start + int(length)]
+        if len(data) != length or zlib.crc32(data) != checksum:
+            raise ValueError("a series with a wrong checksum")
+        return unpacked_series(data, len(self.times))
+
+
+def write(path: Path, stretches: Iterable[Stretch]) -> int:
+    """Write a block, whole or not at all; its size. Raises OSError."""
+    beside = path.with_name(path.name + TEMPORARY)
+    try:
+        with beside.open("wb") as file:
+            for stretch in stretches:
+                for piece in _packed(stretch):
+                    file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        beside.rename(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+    sync_folder(path.parent)
+    return size
+
+
+def read(path: Path, labels_of: Decode = label_text.unpacked) -> tuple[list[Section], list[Damage]]:
+    """The origins of a block, their series still packed, and what is damaged. Raises OSError."""
+    sections: list[Section] = []
+    damaged: list[Damage] = []
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return sections, damaged
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    for piece in frames_with_bodies(data, _body):
+        if isinstance(piece, Gap):
+            text = "a part of the block cannot be read"
+            kind = DamageKind.TORN_TAIL if piece.last else DamageKind.CHECKSUM
+            damaged.append(Damage(path.name, kind, piece.offset, piece.end - piece.offset, text))
+            continue
+        try:
+            sections.append(_section(path.name, piece.payload, piece.end, data, labels_of))
+        except (ValueError, struct.error) as error:
+            length = piece.end - piece.offset
+            damaged.append(Damage(path.name, DamageKind.CHECKSUM, piece.offset, length, str(error)))
+    return sections, damaged
+
+
+def whole(section: Section) -> Stretch:
+    """Every series of a section that is not damaged."""
+    shape = len(section.labels), len(section.times)
+    cells = Cells(np.zeros(shape), np.zeros(shape, dtype=np.uint8))
+    for number in range(shape[0]):
+        with suppress(ValueError):
+            cells.values[number], cells.states[number] = section.series(number)
+    return Stretch(section.origin, section.times, section.labels, cells)
+
+
+def _packed(stretch: Stretch) -> Iterator[bytes]:
+    values, states = stretch.cells
+    series: Sequence[bytes] = [packed_series(values[row], states[row]) for row in range(len(stretch.labels))]
+    table = np.array([(len(each), zlib.crc32(each)) for each in series], dtype=np.uint32).reshape(-1, 2)
+    name = stretch.origin.encode("utf-8", "replace")
+    sets, times = label_text.packed(stretch.labels), packed_times(stretch.times)
+    body = sum(map(len, series))
+    fixed = _FIXED.pack(body, len(name), len(stretch.times), len(series), len(sets), len(times))
+    yield frame(fixed + name + sets + times + table.tobytes())
+    yield from series
+
+
+def _body(payload: memoryview) -> int:
+    """How many bytes of cells follow a frame."""
+    return int(_FIXED.unpack_from(payload)[0]) if len(payload) >= _FIXED.size else 0
+
+
+def _section(block: str, payload: memoryview, start: int, data: mmap.mmap, labels_of: Decode) -> Section:
+    _, name_size, rows, count, sets_size, times_size = _FIXED.unpack_from(payload)
+    at = _FIXED.size
+    name, at = bytes(payload[at : at + name_size]), at + name_size
+    sets, at = bytes(payload[at : at + sets_size]), at + sets_size
+    times, at = bytes(payload[at : at + times_size]), at + times_size
+    table = np.frombuffer(payload[at:], dtype=np.uint32).reshape(-1, 2).copy()
+    if len(table) != count:
+        raise ValueError("the table of series is not whole")
+    ends = np.cumsum(table[:, 0], dtype=np.int64)
+    return Section(
+        block=block,
+        origin=name.decode("utf-8", "replace"),
+        times=unpacked_times(times, rows),
+        labels=labels_of(sets, count),
+        digest=hashlib.blake2b(sets, digest_size=16).digest(),
+        table=table,
+        starts=start + ends - table[:, 0],
+        data=data,
+    )

@@ -1,0 +1,186 @@
+"""The sealed blocks of a store: which there are, what is in them, and how long they stay."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from metrics.disk import block_file, label_text
+from metrics.disk.block_file import TEMPORARY, Section
+from metrics.disk.block_time import BLOCK_MS, block_name, block_start
+from metrics.disk.damage import Damage, DamageKind
+from metrics.disk.stretch import Stretch, joined
+from metrics.values import Floats, Labels
+
+_REMEMBERED_SETS = 64
+_OPEN_BLOCKS = 128
+_CACHE_BYTES = 64 * 2**20
+
+Series = tuple[Floats, npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A sealed block; equal only to itself, so that a block sealed anew is another one."""
+
+    start: int
+    path: Path
+    sections: tuple[Section, ...]
+
+    @property
+    def end(self) -> int:
+        """Where the next one begins, milliseconds."""
+        return self.start + BLOCK_MS
+
+
+class Blocks:
+    """Sealed blocks in a folder, each read when it is first asked for. Any thread may call any method.
+
+    Args:
+        folder: where the files are; left-overs of a seal that was cut short are removed at once.
+        note: takes damage when it is found.
+    """
+
+    def __init__(self, folder: Path, note: Callable[[list[Damage]], None]) -> None:
+        self._folder = folder
+        self._note = note
+        self._lock = threading.Lock()
+        self._sizes: dict[int, int] = {}
+        self._open: OrderedDict[int, Block] = OrderedDict()
+        self._sets: OrderedDict[bytes, tuple[Labels, ...]] = OrderedDict()
+        self._decoded: OrderedDict[tuple[Block, str, int], Series] = OrderedDict()
+        self._decoded_bytes = 0
+        for path in folder.iterdir():
+            start = block_start(path.name)
+            if start is not None:
+                self._sizes[start] = path.stat().st_size
+            elif path.name.endswith(TEMPORARY):
+                path.unlink(missing_ok=True)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Where the blocks begin, ascending, milliseconds."""
+        with self._lock:
+            return tuple(sorted(self._sizes))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all blocks."""
+        with self._lock:
+            return sum(self._sizes.values())
+
+    def written_at(self, start: int) -> float | None:
+        """When the file of a block was written (Unix seconds of the file system); None without one."""
+        if start not in self._sizes:
+            return None
+        return (self._folder / block_name(start)).stat().st_mtime
+
+    def between(self, first: int, last: int) -> list[Block]:
+        """The blocks with any time in [first, last], oldest first; one that cannot be read is left out."""
+        wanted = [start for start in self.starts if start + BLOCK_MS > first and start <= last]
+        return [block for block in map(self._opened, wanted) if block is not None]
+
+    def series(self, block: Block, section: Section, number: int) -> Series:
+        """Values and states of one series; where they are damaged, nothing is there."""
+        key = block, section.origin, number
+        with self._lock:
+            found = self._decoded.get(key)
+            if found is not None:
+                self._decoded.move_to_end(key)
+                return found
+        found = self._read(section, number)
+        with self._lock:
+            if key not in self._decoded:
+                self._decoded[key] = found
+                self._decoded_bytes += found[0].nbytes + found[1].nbytes
+            while self._decoded_bytes > _CACHE_BYTES:
+                _, oldest = self._decoded.popitem(last=False)
+                self._decoded_bytes -= oldest[0].nbytes + oldest[1].nbytes
+        return found
+
+    def seal(self, start: int, stretches: Iterable[Stretch]) -> int:
+        """Write a block; rows of one that is there already and older than the new rows stay. Raises OSError.
+
+        Returns:
+            The size of the file.
+        """
+        before = self._opened(start)
+        size = block_file.write(self._folder / block_name(start), _merged(before, stretches))
+        with self._lock:
+            self._sizes[start] = size
+            self._open.pop(start, None)
+        return size
+
+    def forget(self, before: int, most_bytes: int) -> int:
+        """Delete blocks that end at ``before`` or earlier, and the oldest while all are too big; how many.
+
+        The newest one stays, whatever its size.
+
+        Raises:
+            OSError: a file could not be deleted.
+        """
+        gone = 0
+        for start in self.starts[:-1]:
+            if start + BLOCK_MS > before and self.size <= most_bytes:
+                break
+            (self._folder / block_name(start)).unlink(missing_ok=True)
+            with self._lock:
+                del self._sizes[start]
+                self._open.pop(start, None)
+            gone += 1
+        return gone
+
+    def _opened(self, start: int) -> Block | None:
+        with self._lock:
+            if start not in self._sizes:
+                return None
+            if start in self._open:
+                self._open.move_to_end(start)
+                return self._open[start]
+            path = self._folder / block_name(start)
+            try:
+                sections, damaged = block_file.read(path, self._labels)
+            except OSError as error:
+                text = f"cannot be read ({error.strerror})"
+                sections, damaged = [], [Damage(path.name, DamageKind.UNREADABLE, 0, 0, text)]
+            block = self._open[start] = Block(start, path, tuple(sections))
+            if len(self._open) > _OPEN_BLOCKS:
+                self._open.popitem(last=False)
+        self._note(damaged)
+        return block
+
+    def _labels(self, data: bytes, count: int) -> tuple[Labels, ...]:
+        """The label sets; the same object for the same bytes, as most blocks of a target have the same."""
+        found = self._sets.get(data)
+        if found is None:
+            found = self._sets[data] = label_text.unpacked(data, count)
+            if len(self._sets) > _REMEMBERED_SETS:
+                self._sets.popitem(last=False)
+        return found
+
+    def _read(self, section: Section, number: int) -> Series:
+        try:
+            return section.series(number)
+        except ValueError as error:
+            start, length = int(section.starts[number]), int(section.table[number, 0])
+            text = f"a series of {section.origin} ({error})"
+            self._note([Damage(section.block, DamageKind.CHECKSUM, start, length, text)])
+            count = len(section.times)
+            return np.zeros(count), np.zeros(count, dtype=np.uint8)
+
+
+def _merged(before: Block | None, stretches: Iterable[Stretch]) -> Iterable[Stretch]:
+    known = {section.origin: section for section in before.sections} if before is not None else {}
+    for stretch in stretches:
+        section = known.pop(stretch.origin, None)
+        yield stretch if section is None else joined(block_file.whole(section), stretch)
+    yield from map(block_file.whole, known.values())
+
+
+def matching(sets: Sequence[Labels], accepts: Callable[[Labels], bool]) -> list[int]:
+    """The positions of the label sets that are accepted."""
+    return [position for position, labels in enumerate(sets) if accepts(labels)]

@@ -1,0 +1,47 @@
+"""From the rows in memory to a sealed block."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from metrics.disk.block_time import BLOCK_MS
+from metrics.disk.shelf import Shelf
+from metrics.disk.stretch import Stretch, there
+from metrics.feed import Feed
+from metrics.grid import ROWS, GridView
+from metrics.series_index import Members, SeriesIndex
+from metrics.snapshot import GridPart
+
+
+def seal(shelf: Shelf, block: int, feeds: Mapping[str, Feed], index: SeriesIndex) -> bool:
+    """Seal the rows of these origins within a block; False when the disk does not take it."""
+    found = (stretch(origin, feed.grid.view, index, block) for origin, feed in tuple(feeds.items()))
+    return shelf.seal(block, (each for each in found if each is not None))
+
+
+def seal_rows_before(shelf: Shelf, at: int) -> None:
+    """Seal what lies in write-ahead files of blocks before ``at`` milliseconds alone, and delete them.
+
+    Such files are left by a disk that was full for long, or a clock that was set back.
+    """
+    index = SeriesIndex()
+    feeds: dict[str, Feed] = {}
+    unsealed = sorted(block for block in shelf.unsealed() if block < at)
+    for row in shelf.recall(last=at) if unsealed else ():
+        feeds.setdefault(row.origin, Feed(row.origin, index)).recall(row)
+    for block in unsealed:
+        if seal(shelf, block, feeds, index):
+            shelf.write_ahead.forget(block)
+
+
+def stretch(origin: str, view: GridView, index: SeriesIndex, block: int) -> Stretch | None:
+    """The rows of an origin within a block that begins at ``block`` milliseconds; None without any."""
+    first, last = (int(at) for at in np.searchsorted(view.times, (block, block + BLOCK_MS)))
+    if first >= last:
+        return None
+    chunks = view.chunks[first // ROWS : -(-last // ROWS)]
+    ids = {number for chunk in chunks for number in chunk.layout.ids[: chunk.width]}
+    known = sorted((labels, number) for number, labels in index.labels_of(ids))
+    members = Members(origin, np.arange(len(known)), tuple(number for _, number in known))
+    cells = GridPart(members, view).cells(first, last)
+    return there(Stretch(origin, view.times[first:last].copy(), [labels for labels, _ in known], cells))
