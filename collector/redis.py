@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from collector.bounded_socket import connect
 from collector.deadline import Deadline
@@ -21,11 +24,13 @@ from collector.resolver import Resolver
 from collector.resp_connection import RespConnection
 from collector.round import ErrorKind
 from collector.secret_file import read_secret
-from collector.source import Measured, Scraped, ScrapeError, measured, scraped
-from metrics.values import Metadata, label
+from collector.source import Measured, Scraped, ScrapeError, measured
+from metrics.values import Labels, Metadata, label, labels_of
 
 INFO_LIMIT_BYTES = 1024 * 1024
+UP = (measured("redis_up", 1.0),)
 STATUS = {"ok": 1.0, "err": 0.0, "fail": 0.0}
+KEPT_SERIES = 4096  # whose labels are made once; beyond, they are made anew
 NO_KEYS = ("db0", "keys=0,expires=0,avg_ttl=0")
 
 
@@ -46,24 +51,34 @@ class RedisSource:
         self._settings = settings
         self._resolver = resolver
         self._connection: RespConnection | None = None
+        self._labels: tuple[Labels, ...] = ()
+        self._metadata: dict[str, Metadata] = {}
 
     def fetch(self, at: float, deadline: Deadline) -> Scraped:
         """INFO, parsed. ``redis_up`` is 0 when it is down or busy, absent when it refuses our password."""
         where = f"{self._settings.host}:{self._settings.port}"
         try:
-            samples, metadata = parse_info(self._ask(deadline), at)
+            samples = parse_info(self._ask(deadline), at)
         except WIRE_ERRORS as error:
             failure = wire_error(error, where, self._settings.host, deadline)
             raise self._failed(failure) from error
         except ScrapeError as error:
             raise self._failed(error) from error
-        return scraped(samples, metadata, verdict=(measured("redis_up", 1.0),))
+        return self._columns(samples)
 
     def close(self) -> None:
         """Drop the connection."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+
+    def _columns(self, samples: list[Measured]) -> Scraped:
+        """The very same labels and metadata as last time while there are the same series."""
+        labels = tuple([labels for labels, _ in samples])
+        if labels != self._labels:
+            self._labels, self._metadata = labels, metadata_of(labels)
+        values = np.array([value for _, value in samples], dtype=np.float64)
+        return Scraped(self._labels, values, self._metadata, UP)
 
     def _failed(self, error: ScrapeError) -> ScrapeError:
         self.close()
@@ -107,7 +122,7 @@ def open_connection(
     return connection
 
 
-def parse_info(text: str, at: float) -> tuple[list[Measured], dict[str, Metadata]]:
+def parse_info(text: str, at: float) -> list[Measured]:
     """INFO's text as samples. Raises ScrapeError (bad_format) when it is no INFO or was cut."""
     fields = fields_of(text)
     samples = [sample for name, value in fields.items() for sample in _field_samples(name, value)]
@@ -116,7 +131,7 @@ def parse_info(text: str, at: float) -> tuple[list[Measured], dict[str, Metadata
     samples.append(measured("redis_start_time_seconds", round(at) - float(fields["uptime_in_seconds"])))
     info = {name: fields[name] for name in INSTANCE_INFO if name in fields}
     samples.append(measured("redis_instance_info", 1.0, **info))
-    return samples, _metadata(samples)
+    return samples
 
 
 def fields_of(text: str) -> dict[str, str]:
@@ -159,7 +174,7 @@ def _grouped(text: str, names: dict[str, str], key: str, value: str) -> Iterator
     for part in text.split(","):
         field, _, number = part.partition("=")
         if field in names:
-            yield from _number(names[field], number, _scale(names[field]), **{key: value})
+            yield from _number(names[field], number, _scale(names[field]), key, value)
 
 
 def _scale(name: str) -> float:
@@ -168,16 +183,22 @@ def _scale(name: str) -> float:
     return 1e-3 if name in MILLISECONDS else 1.0
 
 
-def _number(name: str, text: str, scale: float = 1.0, **labels: str) -> Iterator[Measured]:
+def _number(name: str, text: str, scale: float = 1.0, *pair: str) -> Iterator[Measured]:
     try:
         value = STATUS[text] if text in STATUS else float(text)
     except ValueError:
         return
-    yield measured(f"redis_{name}", value * scale, **labels)
+    yield _labels(name, *pair), value * scale
 
 
-def _metadata(samples: list[Measured]) -> dict[str, Metadata]:
-    names = {label(labels, "__name__") for labels, _ in samples}
+@lru_cache(maxsize=KEPT_SERIES)
+def _labels(name: str, key: str = "", value: str = "") -> Labels:
+    return labels_of({"__name__": f"redis_{name}", key: value})
+
+
+def metadata_of(series: tuple[Labels, ...]) -> dict[str, Metadata]:
+    """By metric name."""
+    names = {label(labels, "__name__") for labels in series}
     counters = {f"redis_{name}" for name in COUNTERS.values()}
     return {
         name: Metadata("counter" if name in counters or name.endswith("_total") else "gauge", "")

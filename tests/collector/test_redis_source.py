@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from collector.redis import RedisSettings, RedisSource, parse_info
+from collector.redis import RedisSettings, RedisSource, metadata_of, parse_info
 from collector.resolver import Resolver
 from collector.round import ErrorKind
 from collector.source import Scraped, ScrapeError, measured
@@ -75,8 +75,8 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 
 def test_info_becomes_the_series_of_redis_exporter() -> None:
-    samples, metadata = parse_info(INFO.replace("\r\n", "\n"), NOW)
-    found = dict(samples)
+    found = dict(parse_info(INFO.replace("\r\n", "\n"), NOW))
+    metadata = metadata_of(tuple(found))
     expected = [
         measured("redis_connected_clients", 3.0),
         measured("redis_config_maxclients", 10000.0),
@@ -105,7 +105,7 @@ def test_info_becomes_the_series_of_redis_exporter() -> None:
 
 
 def test_a_redis_without_keys_has_a_count_of_none() -> None:
-    samples, _ = parse_info(INFO.replace("\r\n", "\n").partition("# Keyspace")[0], NOW)
+    samples = parse_info(INFO.replace("\r\n", "\n").partition("# Keyspace")[0], NOW)
     assert measured("redis_db_keys", 0.0, db="db0") in samples
 
 
@@ -122,6 +122,21 @@ def test_a_real_server_is_asked_over_one_connection(valkey: Valkey) -> None:
         values(second)["redis_connections_received_total"]
         == values(first)["redis_connections_received_total"] + 1
     )
+    source.close()
+
+
+def test_a_look_that_finds_the_same_series_gives_the_very_same_labels(valkey: Valkey) -> None:
+    source = source_at(valkey.port)
+    with valkey.client() as client:
+        client.set("seat", "taken")
+        source.fetch(NOW, soon())
+        first, second = (source.fetch(NOW, soon()) for _ in range(2))
+        assert second.labels is first.labels
+        assert second.metadata is first.metadata
+        client.get("seat")
+    third = source.fetch(NOW, soon())
+    assert values(third)["redis_keyspace_hits_total"] == values(first)["redis_keyspace_hits_total"] + 1
+    assert third.labels != first.labels  # a command that was never used before is a new series
     source.close()
 
 
