@@ -18,6 +18,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
@@ -33,6 +34,7 @@ metadata = MetaData(
 """Every ``*_store.py`` file declares its tables here."""
 
 BUSY_TIMEOUT_SECONDS = 5.0
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class DataDirectoryInUseError(RuntimeError):
@@ -166,6 +168,12 @@ class Database:
         self.engine.dispose()
 
 
+def schema_revisions() -> frozenset[str]:
+    """Every revision of the schema that this version knows; a database of any of them can be brought up."""
+    script = ScriptDirectory(str(_MIGRATIONS))
+    return frozenset(each.revision for each in script.walk_revisions())
+
+
 def _begin(connection: Connection, mode: str) -> None:
     if connection.dialect.name == "sqlite":
         connection.execute(text(f"BEGIN {mode}"))
@@ -199,6 +207,6 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:
 
 def _alembic_config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     return config

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from database import schema_revisions
 from housekeeping.job import JobError, Stop, StoppedError
 
 _NAME = re.compile(r"showcall-(\d{8}T\d{6}Z)\.db", re.ASCII)
@@ -69,21 +70,34 @@ def check(path: Path, stop: Stop) -> None:
     """Read the whole file and look for damage.
 
     Raises:
-        BackupError: it is damaged, or no database of Showcall.
+        BackupError: it is damaged, no database of Showcall, or of a version that is newer than this one.
         StoppedError: Showcall stops.
     """
     try:
         with closing(_opened(path, read_only=True)) as copy:
             with _interruptible(copy, stop):
                 found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            tables = copy.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
-            ours = tables.fetchone()[0]
+            revision = _revision(copy)
     except sqlite3.Error as error:
         raise BackupError(f"{path}: cannot be read as a database ({error})") from None
     if found != "ok":
-        raise BackupError(f"{path}: is damaged ({found})")
-    if not ours:
+        raise BackupError(f"{path}: is damaged ({' '.join(found.split())})")
+    if revision is None:
         raise BackupError(f"{path}: is not a database of Showcall")
+    if revision not in schema_revisions():
+        raise BackupError(
+            f"{path}: is of a newer Showcall, or not of Showcall at all (its schema is {revision!r}, want "
+            f"one up to {max(schema_revisions())})"
+        )
+
+
+def _revision(connection: sqlite3.Connection) -> str | None:
+    """Which schema a database says that it has; None when it does not say."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
+    if not tables.fetchone()[0]:
+        return None
+    found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if found is None else str(found[0])
 
 
 def put_back(backup: Path, database: Path, now: float, stop: Stop) -> Path | None:

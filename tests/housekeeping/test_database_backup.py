@@ -212,3 +212,17 @@ def test_what_is_no_backup_is_not_put_back(house: House, tmp_path: Path) -> None
         with pytest.raises(BackupError, match=why):
             put_back(wrong, house.file, NOW, Stop())
     assert rows_in(house.file) == 3
+
+
+@pytest.mark.parametrize("revision", ["9999_of_next_year", "a1b2c3d4e5f6"])
+def test_a_backup_of_a_newer_showcall_is_refused_before_it_stands_where_nothing_can_start(
+    house: House, folder: Path, revision: str
+) -> None:
+    house.rows(NOW, None, 3)
+    made = backup(house, folder)
+    with sqlite3.connect(made) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    newer.close()
+    with pytest.raises(BackupError, match=f"is of a newer Showcall.*{revision}.*want one up to 0"):
+        put_back(made, house.file, NOW, Stop())
+    assert rows_in(house.file) == 3
