@@ -24,6 +24,7 @@ from rich.console import Console  # noqa: E402 - the project is beside, not inst
 from benchmarks.metrics_asking import asked, ruled  # noqa: E402
 from benchmarks.metrics_figures import Figure, Noise, printed  # noqa: E402
 from benchmarks.metrics_growing import churned, grown  # noqa: E402
+from benchmarks.metrics_keeping import kept, restarted  # noqa: E402
 from benchmarks.metrics_run import Run  # noqa: E402
 from benchmarks.metrics_taking import taken  # noqa: E402
 
@@ -36,6 +37,8 @@ STAGES: Mapping[str, tuple[tuple[str, ...], Stage]] = MappingProxyType(
         "rules": (("rules",), ruled),
         "growth": (("growth",), grown),
         "churn": (("churn",), churned),
+        "disk": (("disk",), kept),
+        "restart": (("restart",), restarted),
     }
 )
 """What is started together, and the lines that come of it."""
@@ -49,13 +52,13 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--only", default=",".join(LINES), help="lines, separated by commas")
     parser.add_argument("--quick", action="store_true", help="a minute or so each: figures are rougher")
-    parser.add_argument("--minutes", type=float, help="how long samples are taken (5; quick: 1.5)")
+    parser.add_argument("--minutes", type=float, help="how long samples are taken (5; quick: 2, the least)")
     given = parser.parse_args(arguments)
     wanted = frozenset(given.only.split(","))
     if wrong := wanted - set(LINES):
         parser.error(f"no line {', '.join(sorted(wrong))} (there are {', '.join(LINES)})")
     console, noise, figures = Console(), Noise.now(), []
-    run = Run(wanted, given.quick, given.minutes or (1.5 if given.quick else 5.0), console)
+    run = Run(wanted, given.quick, max(given.minutes or (2.0 if given.quick else 5.0), 2.0), console)
     for lines, stage in STAGES.values():
         if wanted & set(lines):
             figures += stage(run)

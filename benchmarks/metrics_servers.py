@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -80,6 +80,11 @@ def prometheus_binary() -> str | None:
     return str(PROMETHEUS_35) if os.access(PROMETHEUS_35, os.X_OK) else shutil.which("prometheus")
 
 
+def promtool_binary() -> str | None:
+    """The system's: what it writes every Prometheus reads."""
+    return shutil.which("promtool")
+
+
 def victoria_binary() -> str | None:
     """The system's."""
     return shutil.which("victoria-metrics") or shutil.which("victoriametrics")
@@ -132,12 +137,19 @@ def servers(
 
 
 @contextmanager
-def running(name: str, site: Site, rules: str | None, keep: str) -> Iterator[Server]:
-    """One server, once it is ready."""
+def running(
+    name: str,
+    site: Site,
+    rules: str | None,
+    keep: str,
+    prepared: Callable[[Path], None] = lambda _: None,
+) -> Iterator[Server]:
+    """One server, once it is ready; its folder is ``prepared`` before."""
     with tempfile.TemporaryDirectory(prefix=f"showcall-{name}-") as folder_name:
         folder, port = Path(folder_name), free_port()
         if rules is not None:
             (folder / "rules.yaml").write_text(rules)
+        prepared(folder)
         command = {OURS: _showcall, PROMETHEUS: _prometheus, VICTORIA: _victoria}[name]
         process = spawn(_spec(command(folder, port, site, rules is not None, keep), folder))
         try:
