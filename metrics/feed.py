@@ -13,7 +13,19 @@ from metrics.series_index import SeriesIndex
 from metrics.values import Appended, Batch, Labels
 
 Write: TypeAlias = Callable[[Row, tuple[int, ...]], None]
-"""Keeps a row of these series on disk; never raises."""
+"""Keeps a row of these series on disk, or takes it for a remote; never raises."""
+
+
+def both(first: Write | None, second: Write | None) -> Write | None:
+    """What hands a row to both; None where there is neither."""
+    if first is None or second is None:
+        return first or second
+
+    def write(row: Row, ids: tuple[int, ...]) -> None:
+        first(row, ids)
+        second(row, ids)
+
+    return write
 
 
 _SET_BACK_MS = 5_000

@@ -12,7 +12,7 @@ from metrics import sealing
 from metrics.disk.block_time import BLOCK_MS
 from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
-from metrics.feed import Feed
+from metrics.feed import Feed, Write, both
 from metrics.grid import Grid
 from metrics.history import History, LongSnapshot
 from metrics.promql import answers, inputs
@@ -62,6 +62,7 @@ class Store:
         subquery_step: seconds between the points of ``[5m:]``.
         delayed_name_removal: drop metric names only at the very end, as Prometheus does behind a flag.
         shelf: the files that samples are written to, and read back from at once; None for memory only.
+        outlet: is handed every row that is kept, on the appending thread, for a remote.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Store:
         subquery_step: float = 60.0,
         delayed_name_removal: bool = False,
         shelf: Shelf | None = None,
+        outlet: Write | None = None,
     ) -> None:
         self._keep_ms = _ms(keep)
         self._lookback_ms = _ms(lookback)
@@ -86,7 +88,7 @@ class Store:
         self._swept_ms = 0
         self._newest_ms = 0
         self._shelf = shelf
-        self._write = None if shelf is None else shelf.write_ahead.write
+        self._write = both(None if shelf is None else shelf.write_ahead.write, outlet)
         self._history = None if shelf is None else History(shelf.blocks)
         self._unsealed: set[int] = set()
         self._sealing: set[int] = set()
@@ -195,6 +197,17 @@ class Store:
     def series_count(self) -> int:
         """Series in memory."""
         return len(self._index)
+
+    @property
+    def holds_from(self) -> float | None:
+        """Since when every row is here, in memory or on disk (Unix seconds); None before the first one."""
+        views = [feed.grid.view.times for feed in tuple(self._feeds.values())]
+        firsts = [int(times[0]) for times in views if len(times)]
+        begins = [max(min(firsts), self._swept_ms - self._keep_ms)] if firsts else []
+        if self._shelf is not None:
+            # The first block may begin with the first row that there ever was, anywhere in it.
+            begins += [start + BLOCK_MS for start in self._shelf.blocks.starts[:1]]
+        return min(begins) / 1000.0 if begins else None
 
     @property
     def clock_set_back(self) -> int:

@@ -20,6 +20,7 @@ _TARGETS: KeyPath = ("collector", "targets")
 _LEVERS: KeyPath = ("levers",)
 _GRAFANA: KeyPath = ("grafana",)
 _SLACK: KeyPath = ("slack",)
+_METRICS: KeyPath = ("metrics",)
 _TOPOLOGY: KeyPath = ("topology",)
 
 _EVERY_KIND_TAKES = frozenset({"name", "kind", "component", "interval", "timeout", "labels"})
@@ -80,6 +81,7 @@ def _findings(document: Document) -> Iterator[_Finding]:
     yield from _capacity_upside_down(document)
     yield from _grafana_without_url(document)
     yield from _slack_without_channel(document)
+    yield from _remote_settings(document)
 
 
 def _duplicate_names(document: Document, section: KeyPath) -> Iterator[_Finding]:
@@ -198,3 +200,13 @@ def _slack_without_channel(document: Document) -> Iterator[_Finding]:
     keys = document.keys(_SLACK)
     if keys and "channel" not in keys:
         yield _SLACK, f"'channel' is missing (without it {', '.join(sorted(keys))} mean nothing)"
+
+
+def _remote_settings(document: Document) -> Iterator[_Finding]:
+    keys = [key for key in document.keys(_METRICS) if key.startswith("remote_")]
+    if keys and "remote_url" not in keys:
+        yield _METRICS, f"'remote_url' is missing (without it {', '.join(sorted(keys))} mean nothing)"
+    if "remote_token_file" in keys and "remote_user" in keys:
+        yield (*_METRICS, "remote_user"), "stands beside remote_token_file (want one of them)"
+    if "remote_password_file" in keys and "remote_user" not in keys:
+        yield (*_METRICS, "remote_password_file"), "has no meaning without remote_user"

@@ -21,6 +21,8 @@ Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(http_url)]
 PlainUrl = Annotated[str, AfterValidator(plain_http_url)]
 LogPattern = Annotated[Text, AfterValidator(log_pattern)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")]
 ClockTime = Annotated[str, AfterValidator(clock_time)]
 """A time of day as ``HH:MM``."""
 TimeZone = Annotated[str, AfterValidator(time_zone)]
@@ -109,7 +111,13 @@ class CollectorSettings(Frozen):
 
 
 class MetricsSettings(Frozen):
-    """The embedded store. The last three bound one question of the HTTP API."""
+    """The embedded store. ``max_steps`` to ``query_timeout`` bound one question of the HTTP API.
+
+    With ``remote_url`` every sample is also sent to a server with Prometheus' remote write, and pages read from
+    it what lies before the embedded store; ``remote_read_url`` where questions go elsewhere. The queue on disk
+    holds ``remote_queue_bytes`` and ``remote_queue_age`` at most; a request leaves with
+    ``remote_batch_samples``, or when its first sample has waited ``remote_batch_wait``.
+    """
 
     lookback: Period = 300.0
     keep: Period = 1800.0
@@ -118,6 +126,18 @@ class MetricsSettings(Frozen):
     max_steps: Count = 11_000
     max_samples: Count = 5_000_000
     query_timeout: Period = 30.0
+    remote_url: PlainUrl | None = None
+    remote_read_url: PlainUrl | None = None
+    remote_token_file: Path | None = None
+    remote_user: Text | None = None
+    remote_password_file: Path | None = None
+    remote_ca_file: Path | None = None
+    remote_headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=20)] = {}
+    remote_timeout: Period = 10.0
+    remote_queue_bytes: Annotated[int, Field(ge=1_000_000)] = 512 * 1024 * 1024
+    remote_queue_age: Period = 86400.0
+    remote_batch_samples: Count = 10_000
+    remote_batch_wait: Period = 5.0
 
 
 class RuleSettings(Frozen):

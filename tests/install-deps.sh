@@ -1,9 +1,10 @@
 #!/bin/sh
-# What some tests need beyond PyPI: Chromium for the console, Prometheus and promtool to compare with, openssl
-# for certificates; and Prometheus 3.5 from Debian unstable, unpacked into a folder of its own under ~/.cache.
+# What some tests need beyond PyPI: Chromium for the console, Prometheus, promtool and VictoriaMetrics to compare
+# with and to write to, openssl for certificates; and Prometheus 3.5 from Debian unstable, unpacked into a folder
+# of its own under ~/.cache.
 # Without apt nothing is installed and those tests are reported as skipped, by name.
 set -eu
-packages="chromium fonts-noto-cjk openssl prometheus"
+packages="chromium fonts-noto-cjk openssl prometheus victoria-metrics"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/showcall/prometheus-3.5"
 
 say() { echo "test-deps: $1"; }
@@ -18,7 +19,7 @@ install_packages() {
     say "neither root nor sudo; tests that need$missing will be reported as skipped"; return 0
   fi
   $root apt-get update -qq
-  # The prometheus package would start its server; only the programs are wanted.
+  # The packages would start their servers; only the programs are wanted.
   RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $missing >/dev/null
   say "installed$missing"
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from alerts.incident import Incident
 from alerts.timeline import JsonValue
 from metrics.errors import QueryError
+from metrics.remote.long_range import LongRange, Page
 from metrics.values import Asker, Points
 from runbooks.run import Run
 
@@ -61,18 +62,38 @@ CHARTS = (
 )  # fmt: skip
 
 
-def document(asker: Asker, incident: Incident, runs: Sequence[Run], now: float) -> dict[str, JsonValue]:
+def document(
+    asker: Asker, incident: Incident, runs: Sequence[Run], now: float, long_range: LongRange | None = None
+) -> dict[str, JsonValue]:
     """All charts of an incident as JSON: shared times in Unix seconds, null where there is no value."""
     start, end = window(incident, now)
     step = max(1.0, math.ceil((end - start) / MOST_POINTS))
     start = math.floor(start / step) * step
     times = [start + index * step for index in range(int((end - start) / step) + 1)]
+    exprs = [line.expr for chart in CHARTS for line in chart.lines]
+    page = page_of(long_range, exprs, times)
     return {
         "start": start,
         "end": end,
         "times": list(times),
         "bands": [band(run, end) for run in runs if run.started_at is not None],
-        "charts": [drawn(asker, chart, times, step) for chart in CHARTS],
+        "charts": [drawn(page or asker, chart, times, step) for chart in CHARTS],
+        **seam(page),
+    }
+
+
+def page_of(long_range: LongRange | None, exprs: Sequence[str], times: Sequence[float]) -> Page | None:
+    """What is asked for a page's charts where there is a remote: one seam for all of them."""
+    return None if long_range is None else long_range.page(exprs, times[0], times[-1])
+
+
+def seam(page: Page | None) -> dict[str, JsonValue]:
+    """Where the remote's part ends, and what it could not answer; to ask after the charts are drawn."""
+    if page is None or page.seam is None:
+        return {"seam": None, "troubles": []}
+    return {
+        "seam": {"at": page.seam.at, "title": f"remote {page.seam.host}"},
+        "troubles": list(page.troubles),
     }
 
 

@@ -74,15 +74,15 @@ def overall(checks: Sequence[Check]) -> str:
 
 
 def all_checks(part: ConsoleParts) -> list[Check]:
-    """Database, room on the disk, loops, rules, jobs and targets."""
+    """Database, room on the disk, the remote, loops, rules, jobs and targets."""
     loops = [loop_check(loop) for loop in part.loops()]
     targets = [
         Check(f"target:{report.target}", "pass" if report.up else "warn", "up" if report.up else "down")
         for report in part.targets()
     ]
     return [
-        database_check(part), *storage_checks(part), *loops, rules_check(part), *channel_checks(part),
-        *map(job_check, part.jobs()), *targets,
+        database_check(part), *storage_checks(part), *remote_checks(part), *loops, rules_check(part),
+        *channel_checks(part), *map(job_check, part.jobs()), *targets,
     ]  # fmt: skip
 
 
@@ -94,6 +94,24 @@ def storage_checks(part: ConsoleParts) -> list[Check]:
     room = f"{storage.disk_free_bytes / 1e9:.1f} GB free"
     status = "fail" if storage.write_error else "warn" if storage.troubles else "pass"
     return [Check("storage", status, "; ".join(storage.troubles) or room)]
+
+
+def remote_checks(part: ConsoleParts) -> list[Check]:
+    """Whether samples reach the remote. It only warns: rules and actions never need it."""
+    remote = part.remote()
+    if remote is None:
+        return []
+    said = [] if not remote.trouble else [remote.trouble]
+    if remote.behind > 0:
+        said.append(f"{remote.behind:.0f} s behind, {remote.queue_bytes / 1e6:.1f} MB queued")
+    said += [f"{count} samples lost ({reason.replace('_', ' ')})" for reason, count in remote.lost.items()]
+    if remote.read_trouble:
+        said.append(remote.read_trouble)
+    # What is sent a second time after a kill is refused for its order, and nothing is wrong then.
+    missing = remote.lost.keys() - {"out_of_order"}
+    wrong = remote.late or bool(missing) or bool(remote.read_trouble)
+    observed = "; ".join(said) or "takes every sample"
+    return [Check(f"remote:{remote.host}", "warn" if wrong else "pass", observed)]
 
 
 def channel_checks(part: ConsoleParts) -> list[Check]:

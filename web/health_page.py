@@ -9,7 +9,7 @@ from alerts.rule_outcome import RuleStatus
 from collector.round import TargetReport
 from web import health
 from web.health import Check
-from web.parts import ConsoleParts, JobHealth, LoopHealth, StorageHealth, parts
+from web.parts import ConsoleParts, JobHealth, LoopHealth, RemoteHealth, StorageHealth, parts
 
 blueprint = Blueprint("health_page", __name__)
 
@@ -33,6 +33,7 @@ class HealthView:
     rules: Sequence[RuleStatus]
     jobs: Sequence[JobHealth]
     storage: StorageHealth | None
+    remote: RemoteHealth | None
 
     @property
     def bad(self) -> list[Check]:
@@ -73,6 +74,7 @@ def view(part: ConsoleParts) -> HealthView:
         rules=part.rules(),
         jobs=part.jobs(),
         storage=part.storage(),
+        remote=part.remote(),
     )
 
 

@@ -141,7 +141,7 @@ def chart_data(incident_id: int) -> Response:
         runs = run_store.for_incident(connection, incident_id)
     if incident is None:
         abort(404, f"There is no incident {incident_id}.")
-    return jsonify(charts.document(part.asker, incident, runs, part.clock()))
+    return jsonify(charts.document(part.asker, incident, runs, part.clock(), part.long_range))
 
 
 @blueprint.post("/<int:incident_id>/acknowledge")

@@ -58,7 +58,7 @@ class Mirror:
         return self._part.onlooker.look(runbook, now, lag(self._part.rules(), now))
 
     def _chart(self, key: str, now: float) -> RuleChart:
-        return rule_chart(status_of(self._part, key), self._part.asker, now)
+        return rule_chart(status_of(self._part, key), self._part.asker, now, self._part.long_range)
 
 
 def mirror() -> Mirror:

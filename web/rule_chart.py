@@ -10,8 +10,9 @@ from alerts.timeline import JsonValue
 from alerts.unit import unit_of
 from metrics.errors import QueryError
 from metrics.promql.parser import parse
+from metrics.remote.long_range import LongRange
 from metrics.values import Asker, Labels, Points
-from web.charts import on_grid
+from web.charts import on_grid, page_of, seam
 
 SECONDS = 900.0
 STEP = 3.0
@@ -20,16 +21,20 @@ MOST_LINES = 6
 RuleChart: TypeAlias = dict[str, JsonValue]
 
 
-def rule_chart(status: RuleStatus, asker: Asker, now: float) -> RuleChart:
+def rule_chart(
+    status: RuleStatus, asker: Asker, now: float, long_range: LongRange | None = None
+) -> RuleChart:
     """The chart as JSON, in the form of an incident's charts: Unix seconds, null where there is no value."""
     end = math.floor(now / STEP) * STEP
     times = [end - SECONDS + index * STEP for index in range(int(SECONDS / STEP) + 1)]
+    page = page_of(long_range, [status.rule.expr], times)
     return {
         "start": times[0],
         "end": end,
         "times": list(times),
         "bands": [],
-        "charts": list(_charts(status, asker, times)),
+        "charts": list(_charts(status, page or asker, times)),
+        **seam(page),
     }
 
 

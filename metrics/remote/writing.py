@@ -11,8 +11,6 @@ from metrics.remote.http_call import Caller
 from metrics.remote.intake import Bounds, Intake
 from metrics.remote.sender import Pace, Sender
 
-FOLDER = "remote"
-
 
 @dataclass(frozen=True, slots=True)
 class WriteStatus:

@@ -1,4 +1,5 @@
-// Draws the incident's charts with uPlot: lines over time, and a band while a runbook held a lever.
+// Draws the incident's charts with uPlot: lines over time, a band while a runbook held a lever, and a line where
+// the remote's part ends.
 const COLOURS = ["--bad", "--accent", "--good"];
 
 const clock = (at) => new Date(at * 1000).toTimeString().slice(0, 8);
@@ -19,12 +20,37 @@ function bands(list) {
   };
 }
 
+function seam(page) {
+  return (plot) => {
+    const { ctx, bbox } = plot;
+    if (!page.seam) return;
+    const at = plot.valToPos(page.seam.at, "x", true);
+    if (at < bbox.left || at > bbox.left + bbox.width) return;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = theme("--soft");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(at, bbox.top);
+    ctx.lineTo(at, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.font = `${11 * devicePixelRatio}px sans-serif`;
+    ctx.textBaseline = "top";
+    const text = `◂ ${page.seam.title}`;
+    const room = at - bbox.left > ctx.measureText(text).width + 8;
+    ctx.textAlign = room ? "right" : "left";
+    ctx.fillText(text, room ? at - 4 : Math.max(at + 4, bbox.left + 4), bbox.top + 4);
+    ctx.restore();
+  };
+}
+
 export class Charts {
   constructor(place, address) {
     this.place = place;
     this.address = address;
     this.plots = [];
     this.bands = [];
+    this.page = { seam: null };
     this.note = document.getElementById("charts-note");
     new ResizeObserver(() => this.resize()).observe(place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rebuild());
@@ -37,7 +63,9 @@ export class Charts {
 
   explain() {
     const empty = this.data.charts.every((chart) => chart.lines.every((line) => line.values.every((value) => value == null)));
-    this.note.textContent = empty ? "No samples of that time are in memory any more (metrics.keep)." : "";
+    const said = empty ? ["No samples of that time are kept any more."] : [];
+    if (this.page.seam) said.push(`Left of the dashed line: ${this.page.seam.title}.`);
+    this.note.textContent = [...said, ...(this.data.troubles ?? [])].join(" ");
   }
 
   async load() {
@@ -45,6 +73,7 @@ export class Charts {
     if (!answer.ok) return;
     this.data = await answer.json();
     this.bands.splice(0, this.bands.length, ...this.data.bands);
+    this.page.seam = this.data.seam ?? null;
     this.explain();
     if (!this.plots.length) this.build();
     else if (this.lines() !== this.drawn) this.rebuild();
@@ -88,7 +117,7 @@ export class Charts {
       width: Math.max(figure.clientWidth, 240),
       height: 190,
       cursor: { sync: { key: "incident" } },
-      hooks: { drawClear: [bands(this.bands)] },
+      hooks: { drawClear: [bands(this.bands)], draw: [seam(this.page)] },
       scales: { y: { range: (plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.1 : 1] } },
       axes: [{ ...axis, values: (plot, ticks) => ticks.map(clock), space: 70 }, { ...axis, size: 48 }],
       series: [
