@@ -126,7 +126,10 @@ class Feed:
         """Whether anything must be looked up; series that another origin holds may be free by now."""
         if self._refused.claimed_elsewhere:
             return True
-        return labels is not self._labels and labels != self._labels
+        if labels is not self._labels and labels != self._labels:
+            return True
+        self._labels = labels
+        return False
 
     def _meet(self, labels: tuple[Labels, ...]) -> None:
         claimed = self._index.claim(labels, self._origin)

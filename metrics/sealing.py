@@ -1,6 +1,6 @@
 """From the rows in memory to a sealed block."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -15,8 +15,16 @@ from metrics.snapshot import GridPart
 
 def seal(shelf: Shelf, block: int, feeds: Mapping[str, Feed], index: SeriesIndex) -> bool:
     """Seal the rows of these origins within a block; False when the disk does not take it."""
-    found = (stretch(origin, feed.grid.view, index, block) for origin, feed in tuple(feeds.items()))
-    return shelf.seal(block, (each for each in found if each is not None))
+    return shelf.seal(block, _stretches(shelf, block, feeds, index))
+
+
+def _stretches(shelf: Shelf, block: int, feeds: Mapping[str, Feed], index: SeriesIndex) -> Iterator[Stretch]:
+    for origin, feed in tuple(feeds.items()):
+        # Sealing takes seconds where there are many series; rows must not wait so long for their fsync.
+        shelf.write_ahead.sync()
+        found = stretch(origin, feed.grid.view, index, block)
+        if found is not None:
+            yield found
 
 
 def seal_rows_before(shelf: Shelf, at: int) -> None:

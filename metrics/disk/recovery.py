@@ -1,13 +1,14 @@
 """Reading write-ahead files back: every row that is whole, and what is not."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
-from metrics.disk import rows
+from metrics.disk import label_text, rows
 from metrics.disk.block_time import wal_place
 from metrics.disk.damage import Damage, DamageKind
 from metrics.disk.frames import Framed, Gap, frames
-from metrics.disk.rows import LostContextError, Row
+from metrics.disk.rows import LostContextError, Row, Unpack
 
 
 def wal_files(folder: Path) -> list[tuple[int, Path]]:
@@ -27,8 +28,10 @@ def read(path: Path) -> Iterator[Row | Damage]:
         yield Damage(path.name, DamageKind.UNREADABLE, 0, 0, f"cannot be read ({error.strerror})")
         return
     known: dict[str, Row] = {}
+    # A target says the same label sets every minute or two.
+    unpacked = lru_cache(maxsize=1024)(label_text.unpacked)
     for piece in frames(data):
-        yield _gap(path.name, piece) if isinstance(piece, Gap) else _row(path.name, piece, known)
+        yield _gap(path.name, piece) if isinstance(piece, Gap) else _row(path.name, piece, known, unpacked)
 
 
 def _gap(file: str, gap: Gap) -> Damage:
@@ -37,10 +40,10 @@ def _gap(file: str, gap: Gap) -> Damage:
     return Damage(file, kind, gap.offset, gap.end - gap.offset, text)
 
 
-def _row(file: str, piece: Framed, known: dict[str, Row]) -> Row | Damage:
+def _row(file: str, piece: Framed, known: dict[str, Row], unpacked: Unpack) -> Row | Damage:
     length = piece.end - piece.offset
     try:
-        return rows.read(piece.payload, known)
+        return rows.read(piece.payload, known, unpacked)
     except LostContextError as error:
         text = f"a row of {error} that follows a lost one"
         return Damage(file, DamageKind.LOST_CONTEXT, piece.offset, length, text)

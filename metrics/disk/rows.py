@@ -8,9 +8,10 @@ back every minute or two, which bounds what one lost record takes with it.
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,8 @@ from metrics.values import Floats, Labels
 _FIXED = struct.Struct("<BHqqI")
 _SIZE = struct.Struct("<I")
 
-Positions = npt.NDArray[np.int32]
+Unpack: TypeAlias = Callable[[bytes, int], tuple[Labels, ...]]
+Positions: TypeAlias = npt.NDArray[np.int32]
 
 
 class Kind(IntEnum):
@@ -79,8 +81,10 @@ def turned(row: Row, before: Row, turn: Turn) -> bytes:
     return _fixed(Kind.TURN, row, before.at) + sizes + sets + steps + changes
 
 
-def read(payload: memoryview, known: dict[str, Row]) -> Row:
+def read(payload: memoryview, known: dict[str, Row], unpacked: Unpack = label_text.unpacked) -> Row:
     """The row of a record; ``known`` holds the last row of each origin and is brought up to date.
+
+    ``unpacked`` gives label sets, the same object for the same bytes if it can.
 
     Raises:
         LostContextError: the row before is missing.
@@ -91,7 +95,7 @@ def read(payload: memoryview, known: dict[str, Row]) -> Row:
         origin = bytes(payload[_FIXED.size : _FIXED.size + length]).decode("utf-8")
         rest = payload[_FIXED.size + length :]
         if kind == Kind.HEAD:
-            row = _read_head(rest, origin, at, width)
+            row = _read_head(rest, origin, at, width, unpacked)
         else:
             before = known.get(origin)
             if before is None or before.at != before_at:
@@ -103,9 +107,9 @@ def read(payload: memoryview, known: dict[str, Row]) -> Row:
     return row
 
 
-def _read_head(rest: memoryview, origin: str, at: int, width: int) -> Row:
+def _read_head(rest: memoryview, origin: str, at: int, width: int, unpacked: Unpack) -> Row:
     (size,) = _SIZE.unpack_from(rest)
-    labels = label_text.unpacked(rest[4 : 4 + size], width)
+    labels = unpacked(bytes(rest[4 : 4 + size]), width)
     values = np.frombuffer(rest[4 + size :], dtype=np.float64)
     return Row(origin, at, labels, _whole(values, width))
 
