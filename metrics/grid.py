@@ -72,6 +72,13 @@ def widened(chunk: Chunk) -> Chunk:
     return Chunk(chunk.layout, values, states, width)
 
 
+def full(chunk: Chunk) -> Chunk:
+    """A chunk that takes no more rows: without room for more columns; states that are all alike, as one."""
+    values, states = chunk.values[: chunk.width].copy(), chunk.states[: chunk.width]
+    every = np.broadcast_to(np.uint8(VALUE), states.shape) if (states == VALUE).all() else states.copy()
+    return chunk._replace(values=values, states=every)
+
+
 class Grid:
     """The chunks of one origin, oldest first."""
 
@@ -142,7 +149,7 @@ class Grid:
         if head is not None and row != 0:
             return head
         if head is not None:
-            self._sealed = (*self._sealed, head)
+            self._sealed = (*self._sealed, full(head))
         self._head = new_chunk(self._next_layout(head, ids))
         self._columns = self._head.layout.columns(self._live)
         return self._head
