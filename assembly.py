@@ -39,6 +39,7 @@ from database import Database, DataDirectoryInUseError, DataDirectoryLock
 from metrics import Store
 from metrics.disk.shelf import Shelf
 from metrics.keeping import Keeping
+from metrics.precedence import Precedence
 from metrics.promql.limits import Limits
 from outgoing import Outgoing
 from own_loops import LoopReport, NewestFirstLoop
@@ -169,6 +170,7 @@ class Showcall:
             shelf=self.shelf,
         )
         self._keeping = Keeping(self.store.keep)
+        self._precedence = Precedence()
         self.evaluator = Evaluator(
             rules=configuration.rules,
             topology=Topology.of(settings),
@@ -252,7 +254,8 @@ class Showcall:
 
     def _evaluate(self, finished: Round) -> None:
         down = frozenset(report.target for report in finished.reports if not report.up)
-        evaluation = self.evaluator.evaluate(finished.at, down | frozenset(finished.late))
+        with self._precedence.taken():
+            evaluation = self.evaluator.evaluate(finished.at, down | frozenset(finished.late))
         if evaluation.problem is not None:
             raise NotStoredError(evaluation.problem)
         self.evidence.follow(evaluation)
@@ -327,6 +330,7 @@ class Showcall:
             actions=self.actions,
             slack=self._slack_desk(),
             onlooker=self._onlooker(),
+            give_way=self._precedence.give_way,
         )
 
     def _onlooker(self) -> Onlooker:

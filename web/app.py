@@ -55,7 +55,7 @@ def create_app(parts: ConsoleParts) -> Flask:
     app.extensions["database_trouble"] = DatabaseTrouble()
     app.extensions["sign_in_attempts"] = Attempts(allowed=10, window=300.0)
     app.extensions["slack_seen"] = slack_interactions.SeenRequests()
-    app.extensions["query_gate"] = QueryGate()
+    app.extensions["query_gate"] = QueryGate(give_way=parts.give_way)
     security.install(app)
     for module in (
         now,

@@ -112,7 +112,10 @@ class SlackDesk:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleParts:
-    """Everything that pages read. ``clock`` gives Unix seconds; ``jobs`` and ``storage`` ask no database."""
+    """Everything that pages read. ``clock`` gives Unix seconds; ``jobs`` and ``storage`` ask no database.
+
+    ``give_way`` returns when no rules are evaluated: whoever works on something long calls it now and then.
+    """
 
     settings: Settings
     database: Database
@@ -127,6 +130,7 @@ class ConsoleParts:
     jobs: Callable[[], Sequence[JobHealth]] = tuple
     storage: Callable[[], StorageHealth | None] = lambda: None
     actions: RunningActions = tuple
+    give_way: Callable[[], None] = lambda: None
     slack: SlackDesk | None = None
 
 

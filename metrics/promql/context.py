@@ -13,6 +13,9 @@ from metrics.promql.notes import Notes
 from metrics.promql.source import Source
 from metrics.values import always
 
+MOST_VISITS = 500_000_000
+"""Samples in all windows together that one operation goes over: a second or two of work without a pause."""
+
 
 class Budget:
     """Samples that a question may still load, and whether it may go on.
@@ -40,6 +43,11 @@ class Budget:
         if cells > self.left:
             raise too_many_samples()
         self.check_time()
+
+    def visit(self, samples: int) -> None:
+        """Ask to go over samples that are loaded, those in several windows once for each. Raises, too."""
+        if samples > MOST_VISITS:
+            raise too_many_samples()
 
     def for_piece(self) -> "Budget":
         """The same for a part of the question whose samples are gone before the next part begins."""

@@ -54,7 +54,7 @@ def _aggregation(node: Aggregation, context: Context) -> Frame:
         return aggregate(node.op, vector(node.expr, context, evaluate), node.grouping, node.without)
     if node.op == "count_values":
         frame = vector(node.expr, context, evaluate)
-        return count_values(frame, text(node.param), node.grouping, node.without)
+        return count_values(frame, text(node.param), node.grouping, node.without, context.budget)
     param = numbers(node.param, context, evaluate)
     frame = vector(node.expr, context, evaluate)
     if node.op == "quantile":

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from metrics.errors import ErrorKind, QueryError
+from metrics.promql.context import Budget
 from metrics.promql.frame import Frame, empty, taken
 from metrics.promql.label_sets import (
     Grouping,
@@ -47,7 +48,7 @@ def _ranks(frame: Frame, groups: Grouping, *, descending: bool) -> tuple[Indices
     return order, np.broadcast_to(rank[:, None], values.shape)
 
 
-def count_values(frame: Frame, label: str, names: tuple[str, ...], without: bool) -> Frame:
+def count_values(frame: Frame, label: str, names: tuple[str, ...], without: bool, budget: Budget) -> Frame:
     """How many rows of each group have each value; the value goes into ``label``. 0 and -0 are two values."""
     if not valid_label_name(label):
         raise QueryError(ErrorKind.EXECUTION, f"invalid label name {quoted(label)}")
@@ -57,6 +58,7 @@ def count_values(frame: Frame, label: str, names: tuple[str, ...], without: bool
     counts: list[Floats] = []
     bits = np.where(np.isnan(frame.values), np.nan, frame.values).view(np.int64)
     for pattern in np.unique(bits[frame.present]):
+        budget.check_time()
         text = go_float(float(pattern.view(np.float64))) if label_kept else ""
         same = bits == pattern
         hits = np.add.reduceat((same & frame.present)[groups.order].astype(float), groups.starts, axis=0)

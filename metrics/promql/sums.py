@@ -12,13 +12,15 @@ from metrics.promql.label_sets import Indices
 from metrics.values import Floats
 
 _TOLERANCE = 1e-10
+_LONGEST = 20_000
+"""Terms up to which a segment is summed again one by one; longer ones would take too long."""
 
 
 def segment_sums(values: Floats, first: Indices, last: Indices) -> Floats:
     """The sum of ``values[first:last]`` for each pair, 0 for an empty one; they may overlap."""
     sums = reduced(np.add, values, first, last)
     magnitudes = reduced(np.add, np.abs(values), first, last)
-    loose = cancels(sums, magnitudes, last - first)
+    loose = cancels(sums, magnitudes, last - first) & (last - first <= _LONGEST)
     if loose.any():
         start, stop = first[loose], last[loose]
         padded = np.append(values, 0.0)

@@ -148,6 +148,7 @@ def _of_part(part: Part, ends: Times, range_ms: int, context: Context) -> Window
     if first >= last:
         return None
     context.budget.spend(len(part.places) * (last - first))
+    context.budget.visit(len(part.places) * int((high - low).sum()))
     cells = part.cells(first, last)
     rows = Rows(cells.values, cells.states == VALUE, times[first:last], low - first, high - first)
     return _windows(rows, ends, range_ms, context.times)
@@ -168,6 +169,7 @@ def _subquery(node: Subquery, context: Context, evaluate: Evaluate) -> Ranges:
     context.budget.hold(len(frame.sets) * len(ends))
     low = np.searchsorted(times, ends - node.range_ms, side="right")
     high = np.searchsorted(times, ends, side="right")
+    context.budget.visit(len(frame.sets) * int((high - low).sum()))
     windows = _windows(
         Rows(frame.values, frame.present, times, low, high), ends, node.range_ms, context.times
     )

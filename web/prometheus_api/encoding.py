@@ -3,21 +3,24 @@ a range query may have a million of them."""
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
-from metrics.values import Labels, Matrix, Points, QueryResult, Sample, Scalar, String, Vector
+from metrics.promql.limits import timed_out
+from metrics.values import Labels, Matrix, Points, QueryResult, Sample, Scalar, String, Vector, always
 
+_TOGETHER = 16
+"""Series written between two looks at the clock."""
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-6, 1e21
 
 
-def result(found: QueryResult) -> str:
-    """``{"resultType": ..., "result": ...}``."""
+def result(found: QueryResult, goes_on: Callable[[], bool] = always) -> str:
+    """``{"resultType": ..., "result": ...}``. Raises QueryError when the time is up."""
     match found:
         case Vector(samples=samples):
-            return _typed("vector", _listed(map(_sample, samples)))
+            return _typed("vector", _listed(_in_time(map(_sample, samples), goes_on)))
         case Matrix(series=series):
-            return _typed("matrix", _listed(map(_points, series)))
+            return _typed("matrix", _listed(_in_time(map(_points, series), goes_on)))
         case Scalar(value=value, at=at):
             return _typed("scalar", f'[{seconds(at)},"{plain(value)}"]')
         case String(value=text, at=at):
@@ -68,6 +71,13 @@ def seconds(at: float) -> str:
 
 def _typed(kind: str, found: str) -> str:
     return f'{{"resultType":"{kind}","result":{found}}}'
+
+
+def _in_time(items: Iterable[str], goes_on: Callable[[], bool]) -> Iterator[str]:
+    for number, item in enumerate(items):
+        if number % _TOGETHER == 0 and not goes_on():
+            raise timed_out()
+        yield item
 
 
 def _listed(items: Iterable[str]) -> str:

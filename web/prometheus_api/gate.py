@@ -14,13 +14,19 @@ class QueryGate:
     Args:
         together: how many callers at once.
         patience: seconds that a query waits for its turn.
+        give_way: returns when nothing that goes first is at work.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, together: int = 1, patience: float = 10.0, clock: Callable[[], float] = time.monotonic
+        self,
+        together: int = 2,
+        patience: float = 10.0,
+        give_way: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._together, self._patience, self._clock = together, patience, clock
+        self._give_way = give_way
         self._change = threading.Condition()
         self._running: set[str] = set()
 
@@ -42,11 +48,15 @@ class QueryGate:
                 raise ApiError(ErrorType.TIMEOUT, "query timed out in query queue")
             self._running.add(caller)
         try:
-            yield lambda: self._clock() < deadline
+            yield lambda: self._goes_on(deadline)
         finally:
             with self._change:
                 self._running.discard(caller)
                 self._change.notify_all()
+
+    def _goes_on(self, deadline: float) -> bool:
+        self._give_way()
+        return self._clock() < deadline
 
     def _is_free_for(self, caller: str) -> bool:
         return caller not in self._running and len(self._running) < self._together

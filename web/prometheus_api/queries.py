@@ -104,7 +104,7 @@ def _asked(ask: Callable[[Terms], Answer[Matrix] | Answer[QueryResult]], most: i
     with gate.turn(caller, seconds) as goes_on:
         answer = _of("query", lambda: ask(Terms(lookback, goes_on)))
         shown, truncated = _limited(answer.result, most)
-        text = encoding.result(shown)
+        text = encoding.result(shown, goes_on)
     return written(text, (*truncated, *answer.warnings), answer.infos)
 
 
