@@ -109,10 +109,12 @@ class ContainerWatch:
         Raises:
             ScrapeError: the last list failed, or one that was due has not come for long.
         """
+        now, known = time.monotonic(), self._known
+        every = LIST_EVERY_SECONDS if events else LIST_WITHOUT_EVENTS_SECONDS
+        self._inspect_every = INSPECT_EVERY_SECONDS if events else INSPECT_WITHOUT_EVENTS_SECONDS
+        if known is not None and self._error is None and now - self._listed_at <= every:
+            return known
         with self._change:
-            now = time.monotonic()
-            every = LIST_EVERY_SECONDS if events else LIST_WITHOUT_EVENTS_SECONDS
-            self._inspect_every = INSPECT_EVERY_SECONDS if events else INSPECT_WITHOUT_EVENTS_SECONDS
             if self._error is not None or now - self._listed_at > every:
                 self._due_since, self._asked = self._due_since or now, True
                 self._change.notify_all()
