@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import evidence_captures
 import outgoing
 import own_metrics
+import remote_metrics
 import upkeep
 from alerts.evaluator import Evaluator
 from alerts.evidence_taking import EvidenceTaking
@@ -44,6 +45,7 @@ from metrics.promql.limits import Limits
 from outgoing import Outgoing
 from own_loops import LoopReport, NewestFirstLoop
 from own_metrics import OutboxNumbers, OwnNumbers, ScrapeLoopNumbers, StoreNumbers
+from remote_metrics import Remote
 from runbooks.lease_store import LeasesInDatabase
 from runbooks.levers import factory
 from runbooks.onlooker import Onlooker
@@ -65,6 +67,7 @@ STOP_SECONDS = 3.0
 ALL_STOP_SECONDS = 6.0
 """For everything but console and stores together: who stops us with a deadline of 15 s never has to kill."""
 EVIDENCE_STOP_SECONDS = 0.5
+REMOTE_STOP_SECONDS = 0.5
 DATABASE_FILE = "showcall.db"
 STORE_FOLDER = "metrics"
 
@@ -121,6 +124,14 @@ def _shelf(settings: Settings) -> Shelf:
         raise StartError(f"{folder}: the samples' folder cannot be used ({error.strerror})") from None
 
 
+def _remote(settings: Settings, clock: Clock) -> Remote | None:
+    try:
+        return remote_metrics.of(settings, clock)
+    except OSError as error:
+        folder = settings.data_dir / remote_metrics.FOLDER
+        raise StartError(f"{folder}: the remote's queue cannot be used ({error.strerror})") from None
+
+
 def unusable(data_dir: Path, error: OSError) -> str:
     """Which directory, and why."""
     return f"data_dir {data_dir}: cannot be written to ({error.strerror})"
@@ -163,11 +174,13 @@ class Showcall:
         self.database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
         self.database.upgrade()
         self.shelf = _shelf(settings)
+        self.remote = _remote(settings, clock)
         self.store = Store(
             keep=settings.metrics.keep,
             lookback=settings.metrics.lookback,
             limits=Limits(settings.metrics.max_steps, settings.metrics.max_samples),
             shelf=self.shelf,
+            outlet=None if self.remote is None else self.remote.writing.write,
         )
         self._keeping = Keeping(self.store.keep)
         self._precedence = Precedence()
@@ -217,6 +230,8 @@ class Showcall:
         """Begin: first who acts, last who brings work."""
         self.web.start()
         self._keeping.start()
+        if self.remote is not None:
+            self.remote.start()
         self._acting.start()
         self._evaluation.start()
         self.collector.start()
@@ -247,6 +262,8 @@ class Showcall:
         self.upkeep.stop(patience())
         self.outgoing.stop(patience())
         self.web.stop()
+        if self.remote is not None:
+            self.remote.stop(REMOTE_STOP_SECONDS)
         self._keeping.stop(STOP_SECONDS)
         self.shelf.write_ahead.close()
         self.database.close()
@@ -326,9 +343,12 @@ class Showcall:
                 StoreNumbers(self.shelf, self.store),
                 self.upkeep.numbers,
                 OutboxNumbers(self.outgoing.statuses, self.outgoing.counts),
+                *([] if self.remote is None else [self.remote.numbers]),
             ),
             actions=self.actions,
             slack=self._slack_desk(),
+            long_range=None if self.remote is None else self.remote.long_range(self.store),
+            remote=lambda: None if self.remote is None else self.remote.health(),
             onlooker=self._onlooker(),
             give_way=self._precedence.give_way,
         )
@@ -357,6 +377,7 @@ class Showcall:
         return (
             collector,
             store,
+            *(() if self.remote is None else (self.remote.loop(),)),
             judged(evaluation, EVALUATION_LIMIT_SECONDS + self.settings.collector.interval),
             judged(acting, ACTING_LIMIT_SECONDS),
             judged(housekeeping, upkeep.LIMIT_SECONDS),

@@ -11,6 +11,7 @@ from alerts.running_action import RunningActions
 from alerts.slack.credentials import Secret
 from collector.round import TargetReport
 from database import Database
+from metrics.remote.long_range import LongRange
 from metrics.values import AnnotatedAsker, Labels, Metadata
 from runbooks.onlooker import Onlooker
 from settings.schema import Settings
@@ -78,6 +79,31 @@ class StorageHealth:
     store_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteHealth:
+    """The server that samples are sent to and long ranges are read from.
+
+    Attributes:
+        queue_bytes: what waits on the disk to be sent, of at most ``queue_most_bytes``.
+        behind: seconds between the newest sample and the first that waits.
+        sent: samples acknowledged since the start; ``lost``: those that never will be, by reason.
+        since: when the trouble began (Unix seconds); ``trouble``: why nothing is acknowledged, empty when all
+            is well; ``read_trouble``: why questions were not answered a moment ago.
+        late: it lasts for so long that somebody should look.
+    """
+
+    host: str
+    queue_bytes: int
+    queue_most_bytes: int
+    behind: float
+    sent: int
+    lost: Mapping[str, int]
+    since: float | None
+    trouble: str
+    read_trouble: str
+    late: bool
+
+
 class SeriesBook(Protocol):
     """Which series there are; selectors are PromQL, times Unix seconds, infinite for no bound."""
 
@@ -132,6 +158,13 @@ class ConsoleParts:
     actions: RunningActions = tuple
     give_way: Callable[[], None] = lambda: None
     slack: SlackDesk | None = None
+    long_range: LongRange | None = None
+    remote: Callable[[], RemoteHealth | None] = lambda: None
+
+    @property
+    def far_asker(self) -> AnnotatedAsker:
+        """Who is asked for ranges that may begin before the embedded store, so also the remote."""
+        return self.asker if self.long_range is None else self.long_range
 
 
 def parts() -> ConsoleParts:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import math
+import os
 import shutil
 import signal
 import socket
@@ -24,6 +25,10 @@ from metrics.values import Labels, labels_of
 
 PROMETHEUS = shutil.which("prometheus")
 VICTORIA = shutil.which("victoria-metrics")
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "showcall"
+PROMETHEUS_35 = shutil.which(
+    os.environ.get("PROMETHEUS_35") or str(_CACHE / "prometheus-3.5/usr/bin/prometheus")
+)
 
 Written = list[tuple[Labels, list[tuple[int, float]]]]
 
@@ -223,7 +228,7 @@ class RealServer:
                 "-memory.allowedBytes=64MB",
             ]
         return [
-            str(PROMETHEUS),
+            str(PROMETHEUS if self._kind == "prometheus" else PROMETHEUS_35),
             f"--config.file={self._folder / 'empty.yml'}",
             f"--storage.tsdb.path={self._folder / 'data'}",
             "--web.enable-remote-write-receiver",

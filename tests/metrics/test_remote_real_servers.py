@@ -14,7 +14,14 @@ import pytest
 from metrics.remote.sender import Pace
 from metrics.values import Labels
 from tests.metrics.remote_rows import Origin, series, written
-from tests.metrics.remote_servers import PROMETHEUS, VICTORIA, RealServer, eventually, real_server
+from tests.metrics.remote_servers import (
+    PROMETHEUS,
+    PROMETHEUS_35,
+    VICTORIA,
+    RealServer,
+    eventually,
+    real_server,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,6 +29,10 @@ KINDS = [
     pytest.param(
         "prometheus",
         marks=pytest.mark.skipif(PROMETHEUS is None, reason="no prometheus here (make test-deps)"),
+    ),
+    pytest.param(
+        "prometheus-3.5",
+        marks=pytest.mark.skipif(PROMETHEUS_35 is None, reason="no Prometheus 3.5 here (make test-deps)"),
     ),
     pytest.param(
         "victoria-metrics",

@@ -35,7 +35,7 @@ def query() -> Response:
     part = parts()
     most = parameters.limit()
     at = parameters.time_or("time", part.clock())
-    return _asked(lambda terms: part.asker.ask(parameters.value("query"), at, terms), most)
+    return _asked(lambda terms: part.far_asker.ask(parameters.value("query"), at, terms), most)
 
 
 @blueprint.route("/query_range", methods=GET_AND_POST)
@@ -54,7 +54,7 @@ def query_range() -> Response:
         raise invalid("step", text)
     check_steps(int((end - start) // step), Limits(max_steps=part.settings.metrics.max_steps))
     text = parameters.value("query")
-    return _asked(lambda terms: part.asker.ask_range(text, start, end, step, terms), most)
+    return _asked(lambda terms: part.far_asker.ask_range(text, start, end, step, terms), most)
 
 
 @blueprint.route("/parse_query", methods=GET_AND_POST)
