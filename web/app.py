@@ -32,9 +32,9 @@ from web.prometheus_api import queries, series, state
 from web.prometheus_api.answering import failure
 from web.prometheus_api.failure import of_status
 from web.prometheus_api.gate import QueryGate
+from web.request_body import PROMETHEUS_PATH
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
-PROMETHEUS_PATH = "/api/v1/"
 
 
 def create_app(parts: ConsoleParts) -> Flask:

@@ -9,9 +9,10 @@ from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import WSGIApp
 from flask import Flask
 
-from web.app import create_app
+from web.app import MAX_BODY_BYTES, create_app
 from web.events import Events, Receive, Scope, Send
 from web.parts import ConsoleParts
+from web.request_body import BODY_SECONDS, RefusedBodyError, read_whole, refuse
 
 WORKERS = 8
 BACKLOG = 128
@@ -39,8 +40,14 @@ class Console:
             return
         if scope["path"] == "/events" and scope["method"] == "GET":
             await self._events(scope, receive, send)
-        else:
-            await self._flask(scope, receive, send)  # type: ignore[arg-type]
+            return
+        try:
+            whole = await read_whole(scope, receive, MAX_BODY_BYTES, BODY_SECONDS)
+        except RefusedBodyError as refused:
+            if refused.status is not None:
+                await refuse(scope, send, refused.status)
+            return
+        await self._flask(scope, whole, send)  # type: ignore[arg-type]
 
 
 class WebServer:
