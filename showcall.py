@@ -24,6 +24,8 @@ from dashboards.access import access
 from dashboards.grafana import GrafanaHttp
 from dashboards.trouble import GrafanaError
 from housekeeping.job import JobError
+from metrics.disk import checking
+from metrics.disk.damage import Damage
 from rehearsal import RehearsalError
 from settings import ConfigError
 from settings.schema import RunbookMode, Settings
@@ -46,6 +48,8 @@ stack_app = typer.Typer(no_args_is_help=True, help="The concert stack as local p
 app.add_typer(stack_app, name="stack")
 dashboards_app = typer.Typer(no_args_is_help=True, help="Our dashboard in Grafana.")
 app.add_typer(dashboards_app, name="dashboards")
+metrics_app = typer.Typer(no_args_is_help=True, help="The samples on disk.")
+app.add_typer(metrics_app, name="metrics")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration.")]
 DataDirOption = Annotated[
@@ -285,6 +289,25 @@ def dashboards_push(
 def dashboards_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Print the dashboard's JSON, for a Grafana that reads its dashboards from files."""
     show([json.dumps(push.dashboard(load(config).settings), indent=2, ensure_ascii=False)])
+
+
+@metrics_app.command("check")
+def metrics_check(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None) -> None:
+    """Read every byte of the samples' files, also while Showcall runs; exit code 1 if any is damaged."""
+    folder = load(config, data_dir).settings.data_dir / assembly.STORE_FOLDER
+    table = Table("file", "bytes", "targets", "rows", "samples", "damage", box=None)
+    damage: list[Damage] = []
+    try:
+        for found in checking.check(folder):
+            damage += found.damage
+            numbers = map(str, (found.size, found.origins, found.rows, found.samples, len(found.damage)))
+            table.add_row(found.file, *numbers)
+    except OSError as error:
+        fail(f"{folder}: cannot be read ({error.strerror})", EXIT_USAGE)
+    out.print(table)
+    show(map(str, damage))
+    out.print(f"{folder}: {f'{len(damage)} damaged pieces' if damage else 'good'}", highlight=False)
+    sys.exit(EXIT_PROBLEM if damage else 0)
 
 
 def show(lines: Iterable[str]) -> None:

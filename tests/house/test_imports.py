@@ -14,8 +14,8 @@ ROOMS = {
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping", "rehearsal",
-                 "settings", "stack", "upkeep", "web"},
+    "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping", "metrics",
+                 "rehearsal", "settings", "stack", "upkeep", "web"},
     "drill_commands": {"assembly", "comparison", "configuration", "demonstration", "rehearsal", "settings",
                        "stack"},
     "comparison": {"comparison_figures", "comparison_report", "database", "rehearsal", "reports", "settings",
