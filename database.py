@@ -196,12 +196,14 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:
     # The driver's own transaction handling starts BEGIN late and DEFERRED; BEGIN is ours.
     connection.isolation_level = None
     cursor = connection.cursor()
-    # Only a new file takes this in: free pages can be given back a few at a time.
-    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}")
+    # Only a new file takes this in: free pages can be given back a few at a time. On any other it would
+    # still wait for the write lock, and a reader must not.
+    if not cursor.execute("PRAGMA page_count").fetchone()[0]:
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}")
     cursor.close()
 
 

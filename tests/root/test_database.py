@@ -1,5 +1,6 @@
 """One writer, many readers, one Showcall per data directory."""
 
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from database import Database, DataDirectoryInUseError, DataDirectoryLock
+
+INCREMENTAL = 2
 
 
 @pytest.fixture
@@ -38,6 +41,23 @@ def test_a_reader_sees_one_state_whatever_is_written_meanwhile(database: Databas
             tx.execute(text("insert into things values ('new')"))
         assert connection.execute(text("select count(*) from things")).scalar() == 0
     assert names(database) == ["new"]
+
+
+def test_a_new_reader_does_not_wait_for_a_writer_that_does_not_end(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("database.BUSY_TIMEOUT_SECONDS", 30.0)
+    fresh = Database(f"sqlite:///{tmp_path}/some.db")
+    with database.transaction() as tx:
+        tx.execute(text("insert into things values ('not yet')"))
+        began = time.monotonic()
+        assert names(fresh) == []
+        assert time.monotonic() - began < 3.0
+
+
+def test_free_pages_of_a_new_file_can_be_given_back(database: Database) -> None:
+    with database.reading() as connection:
+        assert connection.execute(text("pragma auto_vacuum")).scalar() == INCREMENTAL
 
 
 def test_what_is_written_through_a_reader_is_rolled_back(database: Database) -> None:
