@@ -209,7 +209,40 @@ def test_what_grafana_calls_when_a_data_source_is_saved_and_explored(machine: Ma
     assert machine.post("/series", **span, **{"match[]": "odd", "limit": 40000}).status_code == 200
     asked = {"query": "rate(requests_total[1m])", "step": 15, "timeout": "30s", **span}
     assert machine.post("/query_range", **asked).status_code == 200
-    assert machine.get("/rules/test/test").status_code == 404
+    assert machine.data("/alerts") == {"alerts": []}
+    assert machine.data("/label/U__job/values", **span) == ["concert"]
+    probe = machine.get("/rules/test/test")
+    assert (probe.status_code, probe.get_json()["errorType"]) == (404, "not_found")
+    assert "page not found" in probe.get_json()["error"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/status/config", "/status/flags", "/status/runtimeinfo", "/status/tsdb", "/status/walreplay",
+     "/alertmanagers", "/targets/metadata", "/admin/tsdb/snapshot", "/write", "/read", "/features"],
+)  # fmt: skip
+def test_what_is_not_served_is_a_json_404_whatever_the_client_accepts(machine: Machine, path: str) -> None:
+    for accepted in ("*/*", "text/html", "application/json"):
+        headers = {"Authorization": f"Bearer {TOKEN}", "Accept": accepted}
+        answer = machine.client.get(f"/api/v1{path}", headers=headers)
+        assert (answer.status_code, answer.get_json()["error"]) == (404, "404 page not found")
+
+
+def test_grafanas_headers_and_its_return_to_get_change_nothing(machine: Machine) -> None:
+    headers = {
+        "Authorization": f"Bearer {TOKEN}",
+        "X-Grafana-Cache": "skip",
+        "X-Dashboard-UID": "abc",
+        "X-Datasource-Uid": "def",
+        "Origin": "https://grafana.example",
+        "Accept-Encoding": "gzip",
+    }
+    path = "/api/v1/label/job/values"
+    refused = machine.client.post(path, headers=headers)
+    assert (refused.status_code, refused.get_json()["status"]) == (405, "error")
+    assert machine.client.get(path, headers=headers).get_json()["data"] == ["concert"]
+    asked = machine.client.post("/api/v1/query", data={"query": "1+1", "time": 4}, headers=headers)
+    assert asked.get_json()["data"]["result"] == [4, "2"]
 
 
 def test_a_query_is_shown_as_a_tree_and_in_its_canonical_form(machine: Machine) -> None:

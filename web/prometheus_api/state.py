@@ -61,7 +61,7 @@ def targets() -> Response:
         if state in {"", "any", "active"} and pool in {"", each.name}
     ]
     active = [_target(each, reports.get(each.name), part.settings) for each in wanted]
-    counts = {each.name: 0 for each in wanted} if state != "active" else None
+    counts = {each.name: 0 for each in wanted} if state != "active" else {}
     return success({"activeTargets": active, "droppedTargets": [], "droppedTargetCounts": counts})
 
 
