@@ -197,12 +197,16 @@ def _showcall(folder: Path, port: int, site: Site, rules: bool, keep: str) -> li
                 for number in range(site.targets)
             ],
         },
-        "metrics": {"keep": keep, "max_samples": 500_000_000},
+        "metrics": {"keep": keep, "lookback": min(keep, "5m", key=_minutes), "max_samples": 500_000_000},
         "alerts": {"rule_files": ["rules.yaml"] if rules else []},
         "runbooks": {"catalog": str(ROOT / "runbooks/catalog"), "only": [], "mode": "observe"},
     }
     (folder / "config.yaml").write_text(json.dumps(config, indent=1))
     return [sys.executable, "-m", "showcall", "run", "--config", str(folder / "config.yaml")]
+
+
+def _minutes(text: str) -> int:
+    return int(text.removesuffix("m"))
 
 
 def _scraping(site: Site) -> dict[str, Any]:
