@@ -114,8 +114,8 @@ class MetricsSettings(Frozen):
     """The embedded store. ``max_steps`` to ``query_timeout`` bound one question of the HTTP API.
 
     With ``remote_url`` every sample is also sent to a server with Prometheus' remote write, and pages read
-    from it what lies before the embedded store; ``remote_read_url`` where questions go elsewhere. The queue on
-    disk holds ``remote_queue_bytes`` and ``remote_queue_age`` at most; a request leaves with
+    from it what lies before the embedded store; ``remote_read_url`` where questions go elsewhere. The queue
+    on disk holds ``remote_queue_bytes`` and ``remote_queue_age`` at most; a request leaves with
     ``remote_batch_samples``, or when its first sample has waited ``remote_batch_wait``.
     """
 
