@@ -6,11 +6,16 @@ import numpy as np
 
 from metrics.disk.block_time import BLOCK_MS
 from metrics.disk.shelf import Shelf
-from metrics.disk.stretch import Stretch, there
+from metrics.disk.stretch import Stretch, packed_series
 from metrics.feed import Feed
 from metrics.grid import ROWS, GridView
+from metrics.promql.source import ABSENT
 from metrics.series_index import Members, SeriesIndex
 from metrics.snapshot import GridPart
+from metrics.values import Labels
+
+_AT_ONCE = 500
+"""Series that are unfolded side by side."""
 
 
 def seal(shelf: Shelf, block: int, feeds: Mapping[str, Feed], index: SeriesIndex) -> bool:
@@ -50,6 +55,13 @@ def stretch(origin: str, view: GridView, index: SeriesIndex, block: int) -> Stre
     chunks = view.chunks[first // ROWS : -(-last // ROWS)]
     ids = {number for chunk in chunks for number in chunk.layout.ids[: chunk.width]}
     known = sorted((labels, number) for number, labels in index.labels_of(ids))
-    members = Members(origin, np.arange(len(known)), tuple(number for _, number in known))
-    cells = GridPart(members, view).cells(first, last)
-    return there(Stretch(origin, view.times[first:last].copy(), [labels for labels, _ in known], cells))
+    labels: list[Labels] = []
+    packed: list[bytes] = []
+    for begin in range(0, len(known), _AT_ONCE):
+        some = known[begin : begin + _AT_ONCE]
+        members = Members(origin, np.arange(len(some)), tuple(number for _, number in some))
+        values, states = GridPart(members, view).cells(first, last)
+        for row in np.flatnonzero((states != ABSENT).any(axis=1)):
+            labels.append(some[int(row)][0])
+            packed.append(packed_series(values[row], states[row]))
+    return Stretch(origin, view.times[first:last].copy(), labels, packed)

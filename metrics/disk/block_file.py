@@ -10,7 +10,7 @@ import mmap
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,9 @@ import numpy.typing as npt
 from metrics.disk import label_text
 from metrics.disk.damage import Damage, DamageKind
 from metrics.disk.frames import Gap, frame, frames_with_bodies
-from metrics.disk.stretch import Stretch, packed_series, packed_times, unpacked_series, unpacked_times
+from metrics.disk.stretch import Stretch, packed_times, unpacked_series, unpacked_times
 from metrics.disk.write_ahead import sync_folder
 from metrics.promql.frame import Times
-from metrics.promql.source import Cells
 from metrics.values import Floats, Labels
 
 _FIXED = struct.Struct("<QHIIII")
@@ -56,11 +55,15 @@ class Section:
 
     def series(self, number: int) -> tuple[Floats, npt.NDArray[np.uint8]]:
         """Values and states of one series. Raises ValueError when they are damaged."""
+        return unpacked_series(self.packed(number), len(self.times))
+
+    def packed(self, number: int) -> bytes:
+        """One series as it is in the file. Raises ValueError when it is damaged."""
         start, (length, checksum) = int(self.starts[number]), self.table[number]
         data = self.data[start : start + int(length)]
         if len(data) != length or zlib.crc32(data) != checksum:
             raise ValueError("a series with a wrong checksum")
-        return unpacked_series(data, len(self.times))
+        return data
 
 
 def write(path: Path, stretches: Iterable[Stretch]) -> int:
@@ -107,17 +110,17 @@ def read(path: Path, labels_of: Decode = label_text.unpacked) -> tuple[list[Sect
 
 def whole(section: Section) -> Stretch:
     """Every series of a section that is not damaged."""
-    shape = len(section.labels), len(section.times)
-    cells = Cells(np.zeros(shape), np.zeros(shape, dtype=np.uint8))
-    for number in range(shape[0]):
+    labels: list[Labels] = []
+    packed: list[bytes] = []
+    for number, each in enumerate(section.labels):
         with suppress(ValueError):
-            cells.values[number], cells.states[number] = section.series(number)
-    return Stretch(section.origin, section.times, section.labels, cells)
+            packed.append(section.packed(number))
+            labels.append(each)
+    return Stretch(section.origin, section.times, labels, packed)
 
 
 def _packed(stretch: Stretch) -> Iterator[bytes]:
-    values, states = stretch.cells
-    series: Sequence[bytes] = [packed_series(values[row], states[row]) for row in range(len(stretch.labels))]
+    series = stretch.packed
     table = np.array([(len(each), zlib.crc32(each)) for each in series], dtype=np.uint32).reshape(-1, 2)
     name = stretch.origin.encode("utf-8", "replace")
     sets, times = label_text.packed(stretch.labels), packed_times(stretch.times)

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from pcodec import ChunkConfig, standalone
 
 from metrics.promql.frame import Times
-from metrics.promql.source import ABSENT, VALUE, Cells
+from metrics.promql.source import ABSENT, VALUE
 from metrics.values import Floats, Labels
 
 _CONSTANT, _WITH_STATES = 1, 2
@@ -18,12 +19,16 @@ _LEVEL = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """Series of one origin: ``cells`` [series, times], ``labels`` sorted, ``times`` in milliseconds."""
+    """Series of one origin: ``labels`` sorted, ``times`` in milliseconds, ``packed`` cells of each series.
+
+    The cells are packed as they are gathered: where series come and go, all of them side by side would take
+    many times the room of what is there.
+    """
 
     origin: str
     times: Times
     labels: Sequence[Labels]
-    cells: Cells
+    packed: Sequence[bytes]
 
 
 def joined(old: Stretch, new: Stretch) -> Stretch:
@@ -31,27 +36,26 @@ def joined(old: Stretch, new: Stretch) -> Stretch:
     keep = len(old.times) if not len(new.times) else int(np.searchsorted(old.times, new.times[0]))
     if keep == 0:
         return new
-    labels = sorted({*old.labels, *new.labels})
-    row = {each: number for number, each in enumerate(labels)}
-    shape = len(labels), keep + len(new.times)
-    cells = Cells(np.zeros(shape), np.zeros(shape, dtype=np.uint8))
-    for each, columns, taken in (
-        (old, slice(0, keep), slice(0, keep)),
-        (new, slice(keep, None), slice(None)),
-    ):
-        rows = [row[one] for one in each.labels]
-        cells.values[rows, columns] = each.cells.values[:, taken]
-        cells.states[rows, columns] = each.cells.states[:, taken]
-    return there(Stretch(new.origin, np.concatenate((old.times[:keep], new.times)), labels, cells))
+    before = dict(zip(old.labels, old.packed, strict=True))
+    after = dict(zip(new.labels, new.packed, strict=True))
+    labels: list[Labels] = []
+    packed: list[bytes] = []
+    for each in sorted({*before, *after}):
+        first = _cells(before.get(each), len(old.times))
+        second = _cells(after.get(each), len(new.times))
+        states = np.concatenate((first[1][:keep], second[1]))
+        if (states != ABSENT).any():
+            labels.append(each)
+            packed.append(packed_series(np.concatenate((first[0][:keep], second[0])), states))
+    return Stretch(new.origin, np.concatenate((old.times[:keep], new.times)), labels, packed)
 
 
-def there(stretch: Stretch) -> Stretch:
-    """The series alone that have any cell."""
-    rows = np.flatnonzero((stretch.cells.states != ABSENT).any(axis=1))
-    if len(rows) == len(stretch.labels):
-        return stretch
-    cells = Cells(stretch.cells.values[rows], stretch.cells.states[rows])
-    return Stretch(stretch.origin, stretch.times, [stretch.labels[int(row)] for row in rows], cells)
+def _cells(data: bytes | None, count: int) -> tuple[Floats, npt.NDArray[np.uint8]]:
+    """The cells of a series; nothing where there are none, or none that can be read."""
+    if data is not None:
+        with suppress(ValueError):
+            return unpacked_series(data, count)
+    return np.zeros(count), np.zeros(count, dtype=np.uint8)
 
 
 def packed_times(times: Times) -> bytes:
