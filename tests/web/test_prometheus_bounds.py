@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from alerts.rule_outcome import RuleHealth
 from metrics.errors import ErrorKind, QueryError
 from metrics.precedence import Precedence
 from metrics.promql import pieces
@@ -179,3 +180,27 @@ def test_questions_wait_while_rules_are_evaluated_but_not_for_ever() -> None:
     with precedence.taken():
         question("another", lambda: None).join(PATIENCE)
     assert order == ["rules", "question", "another"]
+
+
+def test_f31_a_rule_that_fails_is_told_and_the_others_go_on(desk: Desk) -> None:
+    first, *others = desk.statuses
+    desk.statuses[:] = [replace(first, health=RuleHealth.ERR, error="many-to-many"), *others]
+    desk.sign_in()
+    groups = desk.json("/api/v1/rules")["data"]["groups"]
+    told = [(rule["health"], rule.get("lastError")) for group in groups for rule in group["rules"]]
+    assert told.count(("err", "many-to-many")) == 1
+    assert told.count(("ok", None)) == len(others)
+
+
+@pytest.mark.parametrize("value", ["x" * 1_000_000, "\x01\x1f", "\u202eabc", "\U0001f600", "__proto__"])
+def test_f34_strange_label_values_come_back_as_they_are(desk: Desk, value: str) -> None:
+    store = Store()
+    sets = (labels_of({"__name__": "strange", "text": value, "__proto__": "a"}),)
+    store.append(Batch("strange", NOW, sets, np.array([1.0])))
+    app = create_app(replace(desk.parts, asker=store, series=store))
+    desk.client = app.test_client()
+    desk.sign_in()
+    wanted = {"__name__": "strange", "text": value, "__proto__": "a"}
+    assert desk.json(f"/api/v1/query?query=strange&time={NOW}")["data"]["result"][0]["metric"] == wanted
+    assert desk.json("/api/v1/label/text/values")["data"] == [value]
+    assert desk.json("/api/v1/series?match[]=strange")["data"] == [wanted]
