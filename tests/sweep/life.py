@@ -62,7 +62,7 @@ TELLING = 8
 WATCHED = 3
 """Seconds for which the stack has been watched when an alert fires, as a rate needs."""
 
-SURGE_LASTS = 8.0 + WATCHED
+SURGE_LASTS = 6.0 + WATCHED
 """Seconds after the scene's start at which everybody has gone."""
 
 BASELINE = 128
@@ -77,10 +77,40 @@ def brisk_throttle() -> Catalog:
     return Catalog((replace(shipped, do=replace(shipped.do, law=law)),))
 
 
-def levers_at(addresses: tuple[str, str]) -> tuple[LeverSettings, LeverSettings]:
+def levers_at(address: str) -> tuple[LeverSettings, LeverSettings]:
     """The lever that is moved, and the one that is reserved with it."""
-    cap, rate = addresses
-    return lever_settings(cap, maximum=BASELINE, baseline=BASELINE), rate_settings(rate)
+    nowhere = "http://127.0.0.1:1"
+    return lever_settings(address, maximum=BASELINE, baseline=BASELINE), rate_settings(nowhere)
+
+
+@dataclass
+class Still:
+    """The lever that is only reserved: nobody may move it, so it needs no server."""
+
+    settings: LeverSettings
+
+    def read(self, now: float) -> ReadResult:
+        return LeverReading(self.settings.baseline, self.settings.baseline, 1, None, now)
+
+    def set(self, change: Change, now: float) -> SetResult:
+        raise AssertionError(f"{self.settings.name} was set to {change.value} at {now}")
+
+    def let_go(self, ramp_back: RampBack, now: float) -> SetResult:
+        raise AssertionError(f"{self.settings.name} was let go at {now} ({ramp_back.run_id})")
+
+
+def loop_of(world: Scene, wrapped: Callable[[Lever], Lever] = lambda lever: lever) -> RunLoop:
+    """The run loop of a Showcall in the scene; ``wrapped``: the lever in other hands."""
+    moved, reserved = world.levers
+    return RunLoop(
+        world.database,
+        RunbooksSettings(),
+        catalog=world.catalog,
+        levers={moved.name: wrapped(factory.build([moved])[moved.name]), reserved.name: Still(reserved)},
+        asker=world.store,
+        incidents=world.incidents,
+        clock=lambda: world.now,
+    )
 
 
 def opened(file: str) -> Database:
@@ -141,7 +171,7 @@ class LifePlan:
     delay: float
     database: str
     clock_file: str
-    levers: tuple[str, str]
+    lever: str
     slack: str
     token_file: str
 
@@ -151,7 +181,7 @@ class LifePlan:
     @staticmethod
     def from_json(text: str) -> "LifePlan":
         found = json.loads(text)
-        return LifePlan(**{**found, "point": Point(found["point"]), "levers": tuple(found["levers"])})
+        return LifePlan(**{**found, "point": Point(found["point"])})
 
 
 class SharedClock:
@@ -287,27 +317,16 @@ def live(plan: LifePlan) -> None:
     """Watch, act and tell until death, or until the run is over."""
     clock, reaper = SharedClock(Path(plan.clock_file)), Reaper(plan)
     set_traps(reaper)
-    levers = levers_at(plan.levers)
     world = Scene(
         database=opened(plan.database),
         lever=FakeLever(),
         store=Store(),
         incidents=FakeIncidents(),
         catalog=brisk_throttle(),
-        levers=levers,
+        levers=levers_at(plan.lever),
         now=clock(),
     )
-    built = dict(factory.build(levers))
-    built["active_users_cap"] = Watched(built["active_users_cap"], reaper, world)
-    world.loop = RunLoop(
-        world.database,
-        RunbooksSettings(),
-        catalog=world.catalog,
-        levers=built,
-        asker=world.store,
-        incidents=world.incidents,
-        clock=lambda: world.now,
-    )
+    world.loop = loop_of(world, lambda lever: Watched(lever, reaper, world))
     points = {Moment.BEFORE_SEND: Point.K9_BEFORE_SLACK, Moment.SENT: Point.K10_SLACK_SENT}
     worker = outbox(
         world.database, plan, lambda: world.now, at_moment=lambda moment: reaper.at(points[moment])

@@ -45,6 +45,7 @@ from tests.sweep.life import (
     brisk_throttle,
     levers_at,
     live_on,
+    loop_of,
     opened,
     outbox,
 )
@@ -137,6 +138,7 @@ class World:
 
     def go_on_until(self, done: Callable[[], bool], worker: OutboxWorker) -> None:
         """A Showcall that nobody kills, for two seconds at least."""
+        self.scene.loop = self.scene.loop or loop_of(self.scene)
         for second in range(200):
             if second >= 2 and done():
                 return
@@ -187,21 +189,20 @@ def world(tmp_path: Path, empty_database: Path) -> Iterator[World]:
         ramp_every=1.0,
         ledger_file=tmp_path / "ledger",
     )
-    spare = FakeLever(now=START, value=100, baseline=100, clock=clock)
     token = tmp_path / "slack.token"
     token.write_text(TOKEN)
-    with serving(lever) as url, serving(spare) as spare_url, fake_slack() as slack:
+    with serving(lever) as url, fake_slack() as slack:
         scene = Scene(
             database=database,
             lever=lever,
             store=Store(),
             incidents=FakeIncidents(),
             catalog=brisk_throttle(),
-            levers=levers_at((url, spare_url)),
+            levers=levers_at(url),
         )
         plan = LifePlan(
             Point.K0_BEFORE_INTENT, 1, 0.1, f"{tmp_path}/showcall.db", f"{tmp_path}/clock",
-            (url, spare_url), slack.address, str(token),
+            url, slack.address, str(token),
         )  # fmt: skip
         outbox(database, plan, lambda: scene.now).register()
         open_incident(database)
@@ -284,7 +285,7 @@ def check_cooldown(world: World) -> None:
     assert ended is not None
     left = COOLDOWN - (scene.now - ended)
     assert left > 10.0
-    scene.loop = None
+    scene.loop = loop_of(scene)
     scene.incidents.firing = ("PoolExhausted",)
     scene.facts = Facts()
     for second in range(int(left) - 1):
