@@ -3,7 +3,9 @@
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from collector.log_splitter import LONGEST_LINE
 from collector.round import ErrorKind
 from collector.source import Scraped, ScrapeError
 
+NOBODY = 65534
 TIMEOUT_LINE = (
     "2026-11-22T16:00:00.000Z WARN  HikariPool-1 - Connection is not available, request timed out after "
     "30000ms (total=10, active=10, idle=0, waiting=27)"
@@ -410,12 +413,26 @@ def test_s01_a_link_leads_to_the_file_and_another_target_is_another_file(tmp_pat
     assert followed.source.extract(followed.at, 60).file == str(second.resolve())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "secret.log"
-    path.touch(mode=0)
-    with pytest.raises(ScrapeError, match="Permission denied") as raised:
-        Followed(path).look()
+@contextmanager
+def without_roots_rights() -> Iterator[None]:
+    """As somebody who may not read everything, for as long as the block lasts."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_a_file_that_may_not_be_read_is_told() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # only the file itself is closed
+        path = Path(folder) / "secret.log"
+        path.touch(mode=0)
+        with without_roots_rights(), pytest.raises(ScrapeError, match="Permission denied") as raised:
+            Followed(path).look()
     assert raised.value.kind is ErrorKind.AUTH
 
 
