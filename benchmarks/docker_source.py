@@ -15,7 +15,6 @@ shows. Exit code 1 if the aim is missed.
 import contextlib
 import multiprocessing
 import os
-import statistics
 import sys
 import tempfile
 import threading
@@ -29,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("URLLIB3_NO_OVERRIDE", "1")
 
-from collector.deadline import Deadline  # noqa: E402 - the project is beside, not installed
+from benchmarks.machine_noise import noise  # noqa: E402 - the project is beside, not installed
+from collector.deadline import Deadline  # noqa: E402
 from collector.docker import DockerSource  # noqa: E402
 from collector.docker_client import DockerDaemon  # noqa: E402
 from collector.docker_endpoint import DockerEndpoint  # noqa: E402
@@ -167,16 +167,6 @@ def sdk(path: Path, containers: int, seconds: int) -> float:
     began, before = time.process_time(), sum(counts)
     time.sleep(seconds)
     return (time.process_time() - began) / max(sum(counts) - before, 1) * 1000
-
-
-def noise() -> float:
-    """Spread of a fixed piece of work in CPU time, as a part of its median."""
-    spans = []
-    for _ in range(15):
-        began = time.process_time()
-        sum(range(400_000))
-        spans.append(time.process_time() - began)
-    return statistics.pstdev(spans) / statistics.median(spans)
 
 
 def main(containers: int = 1, seconds: int = 30) -> int:

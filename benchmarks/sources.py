@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 import psutil  # noqa: E402 - the project is beside, not installed
 
+from benchmarks.machine_noise import noise  # noqa: E402
 from collector import postgresql  # noqa: E402
 from collector.deadline import Deadline  # noqa: E402
 from collector.postgresql import PostgresqlSettings, PostgresqlSource  # noqa: E402
@@ -135,16 +136,6 @@ def print_cost(name: str, cost: Cost) -> None:
     """One line for people."""
     ours = f"{cost.ours:.2f} ms CPU a look (dearest {cost.dearest:.2f})"
     print(f"{name}: {ours}, the server {cost.server:.2f} ms, {cost.took:.1f} ms long, {cost.series} series")
-
-
-def noise() -> float:
-    """Spread of a fixed piece of work in CPU time, as a part of its median."""
-    spans = []
-    for _ in range(15):
-        began = time.process_time()
-        sum(range(400_000))
-        spans.append(time.process_time() - began)
-    return statistics.pstdev(spans) / statistics.median(spans)
 
 
 if __name__ == "__main__":

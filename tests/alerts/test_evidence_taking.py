@@ -29,6 +29,7 @@ from alerts.evidence_json import from_json, to_json
 from alerts.evidence_taking import SLOW_SECONDS, EvidenceTaking
 from alerts.timeline import TimelineKind
 from tests.alerts.alert_rig import START, Rig
+from tests.collector.threads_begun import ThreadsBegun
 from tests.stack.service_rig import eventually
 
 RULES = "- alert: Hot\n  expr: active == limit\n  annotations: {component: pool}\n"
@@ -159,7 +160,7 @@ def test_a_fault_of_ours_in_one_capture_is_kept_as_such_and_loses_no_other(
 
 
 def test_a_capture_that_hangs_is_given_up_and_does_not_stop_the_rest(scene: Callable[..., Scene]) -> None:
-    gate = threading.Event()
+    gate, threads = threading.Event(), ThreadsBegun()
     story = scene(Scripted(STATEMENTS, gate.wait), Scripted(REDIS))
     story.opens()
     eventually(lambda: story.states()["redis:redis"] == "taken")
@@ -170,8 +171,9 @@ def test_a_capture_that_hangs_is_given_up_and_does_not_stop_the_rest(scene: Call
     story.round()
     assert story.states()["statements:database"] == "failed"
     assert story.evidence()[0].error == "no answer within 5 s"
+    assert threads.alive("evidence-") == ("evidence-database",)
     gate.set()
-    eventually(lambda: threading.active_count() < 3)
+    eventually(lambda: not threads.alive("evidence-"))
     assert story.states()["statements:database"] == "failed", "what comes later changes nothing"
 
 

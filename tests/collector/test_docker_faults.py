@@ -22,6 +22,7 @@ from metrics.values import Vector, labels_of
 from tests.collector.docker_documents import IDENTITY, line, v2_message
 from tests.collector.docker_rig import NOW, Rig, socket_path, source_at, state, values, watched, with_stats
 from tests.collector.raw_server import soon
+from tests.collector.threads_begun import ThreadsBegun
 from tests.stack.service_rig import eventually
 
 OTHER = "d" * 64
@@ -334,10 +335,10 @@ def test_f15_a_hanging_source_leaves_no_thread_behind_once_its_question_has_ende
     monkeypatch.setattr(docker_client, "TIMEOUT_SECONDS", 0.5)
     with watched() as rig:
         rig.daemon.silent.add("/containers/json")
-        before = threading.active_count()
+        threads = ThreadsBegun()
         rig.failure(0.2)
         rig.source.close()
-        eventually(lambda: threading.active_count() == before)
+        eventually(lambda: not threads.alive("docker-"))
         eventually(lambda: rig.daemon.open == 0)
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,7 @@ from tests.collector.docker_rig import (
 )
 from tests.collector.fake_docker import docker
 from tests.collector.raw_server import soon
+from tests.collector.threads_begun import ThreadsBegun
 from tests.stack.service_rig import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -256,19 +256,18 @@ def test_a_daemon_that_comes_back_is_watched_again() -> None:
 
 
 def test_f15_500_containers_are_read_by_two_threads_and_leave_none_behind() -> None:
-    threads = threading.active_count()
+    threads = ThreadsBegun()
     with watched() as rig:
-        before = threading.active_count()
         for number in range(500):
             rig.daemon.add(f"{number:064x}", f"shop-{number}")
         found = rig.sees(lambda scraped: len(with_stats(scraped)) == 500)
-        assert threading.active_count() - before == 2
+        assert threads.alive("docker-") == ("docker-streams", "docker-watch")
         assert len(found.labels) > 500 * 30
         files = len(list(Path("/proc/self/fd").iterdir()))
         rig.source.close()
         eventually(lambda: rig.daemon.open == 0)
         assert len(list(Path("/proc/self/fd").iterdir())) <= files - 500
-    eventually(lambda: threading.active_count() <= threads)
+    eventually(lambda: not threads.alive())
 
 
 def test_a_closed_source_may_be_asked_again() -> None:

@@ -1,7 +1,6 @@
 """Redis as it is, and as it is when it is not well."""
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from collector.round import ErrorKind
 from collector.source import Scraped, ScrapeError, measured
 from metrics.values import label
 from tests.collector.raw_server import HOST, Serve, serving, soon
+from tests.collector.threads_begun import ThreadsBegun
 from tests.stack.service_rig import Valkey
 
 NOW = 1_700_000_000.0
@@ -204,7 +204,7 @@ def test_f13_an_info_that_ends_early_is_bad_format() -> None:
 def test_f14_a_redis_that_hangs_ends_at_the_deadline_and_leaves_no_thread() -> None:
     with serving(lambda sock: time.sleep(3)) as server:
         source = source_at(server.port)
-        before = threading.active_count()
+        threads = ThreadsBegun()
         begun = time.monotonic()
         for _ in range(3):
             with pytest.raises(ScrapeError) as caught:
@@ -212,7 +212,7 @@ def test_f14_a_redis_that_hangs_ends_at_the_deadline_and_leaves_no_thread() -> N
             assert caught.value.kind is ErrorKind.TIMEOUT
             assert caught.value.verdict == DOWN
         assert time.monotonic() - begun < 2.0
-        assert threading.active_count() <= before + 3  # the test server's own, one a connection
+        assert len(threads.alive()) <= 3, "the test server's own, one a connection"
 
 
 def test_f14_a_frozen_redis_is_late_and_then_well_again(valkey: Valkey) -> None:

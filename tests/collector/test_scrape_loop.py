@@ -21,6 +21,7 @@ from collector.target import Target, own_origin
 from collector.target_labels import LabelLimits
 from metrics.values import Appended, Batch, label, labels_of
 from tests.collector.raw_server import serving
+from tests.collector.threads_begun import ThreadsBegun
 from tests.stack.service_rig import eventually
 
 INTERVAL = 0.2
@@ -412,7 +413,7 @@ def test_targets_that_hang_in_every_worker_are_told_and_not_stuck() -> None:
 
 def test_stopping_ends_every_thread_and_closes_every_source() -> None:
     source = Answering()
-    before = threading.active_count()
+    threads = ThreadsBegun()
     with looping(target("concert", source)) as (loop, sink):
         sink.wait(2)
         assert loop.stop(2.0)
@@ -420,7 +421,7 @@ def test_stopping_ends_every_thread_and_closes_every_source() -> None:
         time.sleep(2 * INTERVAL)
     assert source.closed
     assert len(sink.rounds) == count
-    assert threading.active_count() <= before
+    assert not threads.alive()
     assert not loop.alive(EPOCH)
 
 
