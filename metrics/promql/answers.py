@@ -6,9 +6,10 @@ import numpy as np
 
 from metrics.errors import ErrorKind, QueryError
 from metrics.promql.ast import Expr, MatrixSelector, Paren, Subquery
+from metrics.promql.clashes import alone
 from metrics.promql.context import Context
 from metrics.promql.evaluator import evaluate
-from metrics.promql.frame import Frame, Numbers, Text, Value, merged
+from metrics.promql.frame import Frame, Numbers, Text, Value
 from metrics.promql.label_sets import settled
 from metrics.promql.literals import readable
 from metrics.promql.notes import Severity
@@ -81,7 +82,8 @@ def _evaluated(expr: Expr, context: Context) -> Value:
             ErrorKind.EXECUTION, "the expression is nested too deeply to be evaluated"
         ) from error
     if isinstance(value, Frame) and value.sets.pending is not None:
-        return merged(Frame(settled(value.sets), value.values, value.present), over_time=False)
+        made = Frame(settled(value.sets), value.values, value.present)
+        return alone(made, value.sets, None, context.clashes)
     return value
 
 

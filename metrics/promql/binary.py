@@ -2,6 +2,7 @@
 
 from metrics.promql.arithmetic import SETS, combined
 from metrics.promql.ast import Binary, Unary
+from metrics.promql.clashes import unnamed
 from metrics.promql.context import Context
 from metrics.promql.frame import Frame, Numbers, Value, derived
 from metrics.promql.matching import match_rows
@@ -31,7 +32,8 @@ def unary(node: Unary, operand: Value, context: Context) -> Value:
     if isinstance(operand, Numbers):
         return Numbers(-operand.values)
     if isinstance(operand, Frame):
-        return derived(operand.sets, -operand.values, operand.present, context.delayed, over_time=False)
+        negated = Frame(operand.sets, -operand.values, operand.present)
+        return unnamed(negated, node.span, context.delayed, context.clashes)
     raise TypeError("a sign before a string")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from metrics.promql import elementwise, over_time, rates
 from metrics.promql.absent import absent
 from metrics.promql.ast import Call, Expr, StringLiteral, VectorSelector
+from metrics.promql.clashes import alone, unnamed
 from metrics.promql.context import Context, Evaluate
 from metrics.promql.frame import Frame, Numbers, Value, derived, everywhere, taken
 from metrics.promql.histogram import Told, histogram_fraction, histogram_quantile
@@ -77,7 +78,11 @@ class Asked(NamedTuple):
 
     def of_ranges(self, frame: Frame) -> Frame:
         """The same for what range functions give: rows of one label set do not take turns."""
-        return derived(frame.sets, frame.values, frame.present, self.context.delayed, over_time=False)
+        return unnamed(frame, self.node.span, self.context.delayed, self.context.clashes)
+
+    def renamed(self, before: Frame, made: Frame) -> Frame:
+        """The same for what has other labels than ``before``."""
+        return alone(made, before.sets, self.node.span, self.context.clashes)
 
 
 def call(node: Call, context: Context, evaluate: Evaluate) -> Value:
@@ -233,12 +238,14 @@ def _histogram_fraction(asked: Asked) -> Frame:
 def _label_replace(asked: Asked) -> Frame:
     target, *rest = (text(arg) for arg in asked.node.args[1:])
     replacement, source, pattern = map(readable, rest)
-    return label_replace(asked.vector(0), target, replacement, source, pattern)
+    frame = asked.vector(0)
+    return asked.renamed(frame, label_replace(frame, target, replacement, source, pattern))
 
 
 def _label_join(asked: Asked) -> Frame:
     target, separator, *sources = (text(arg) for arg in asked.node.args[1:])
-    return label_join(asked.vector(0), target, readable(separator), tuple(sources))
+    frame = asked.vector(0)
+    return asked.renamed(frame, label_join(frame, target, readable(separator), tuple(sources)))
 
 
 def _absent(asked: Asked) -> Frame:

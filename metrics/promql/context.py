@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from metrics.promql.ast import AtPreprocessor, Expr, Subquery, VectorSelector
+from metrics.promql.clashes import Clashes
 from metrics.promql.frame import Times, Value
 from metrics.promql.limits import timed_out, too_many_samples
 from metrics.promql.notes import Notes
@@ -73,6 +74,8 @@ class Context:
         delayed: metric names go at the very end only.
         budget: samples that may still be loaded.
         notes: what is told besides the value.
+        clashes: what the pieces before gave; None where the question is evaluated as a whole.
+        since_ms: the last step of the piece before; None in the first.
     """
 
     source: Source
@@ -84,10 +87,12 @@ class Context:
     delayed: bool
     budget: Budget
     notes: Notes
+    clashes: Clashes | None = None
+    since_ms: int | None = None
 
-    def at(self, times: Times) -> "Context":
+    def at(self, times: Times, since_ms: int | None = None) -> "Context":
         """The same question at other steps, as inside a subquery."""
-        return replace(self, times=times)
+        return replace(self, times=times, since_ms=since_ms)
 
     def reference(self, node: VectorSelector | Subquery) -> Times:
         """The steps as this selector sees them: moved by its offset, or pinned by its ``@``."""

@@ -61,22 +61,17 @@ def taken(frame: Frame, rows: Indices) -> Frame:
     return Frame(frame.sets.take(rows), frame.values[rows], frame.present[rows])
 
 
-def derived(
-    sets: LabelSets, values: Floats, present: Bools, delayed: bool, *, over_time: bool = True
-) -> Frame:
-    """Values worked out from rows of these label sets: no longer that metric, so without its name.
-
-    Whether rows that have become the same label set may take turns ``over_time`` is as in Prometheus: not
-    those of range functions and of ``-``.
-    """
+def derived(sets: LabelSets, values: Floats, present: Bools, delayed: bool) -> Frame:
+    """Values worked out from rows of these label sets: no longer that metric, so without its name."""
     made = Frame(without_name(sets, delayed), values, present)
-    return made if delayed else merged(made, over_time)
+    return made if delayed else merged(made)
 
 
 def merged(frame: Frame, over_time: bool = True) -> Frame:
     """The frame with rows of the same label set made one.
 
-    Raises when two of them are present at one step, or (with ``over_time`` False) at any steps.
+    Raises when two of them are present at one step, or (where they may not take turns ``over_time``) at any
+    steps.
     """
     same = duplicates(frame.sets)
     if same is None:
@@ -84,8 +79,13 @@ def merged(frame: Frame, over_time: bool = True) -> Frame:
     present = frame.present if over_time else np.logical_or.reduce(frame.present, axis=1, keepdims=True)
     counts = np.add.reduceat(present[same.order].astype(np.intp), same.starts, axis=0)
     if (counts > 1).any():
-        raise QueryError(ErrorKind.EXECUTION, "vector cannot contain metrics with the same labelset")
+        raise same_labels()
     return _joined(frame, same)
+
+
+def same_labels() -> QueryError:
+    """What Prometheus answers where two series would have the same label set."""
+    return QueryError(ErrorKind.EXECUTION, "vector cannot contain metrics with the same labelset")
 
 
 def _joined(frame: Frame, same: Grouping) -> Frame:

@@ -1,7 +1,8 @@
 """Range queries piece by piece: some steps at a time, so that no array grows with the whole question.
 
 Each step of a range query is worked out by itself, so where it is cut changes nothing but the cost: memory is
-bounded by a piece, and whoever waits for the processor waits for one operation on a piece at most.
+bounded by a piece, and whoever waits for the processor waits for one operation on a piece at most. What
+Prometheus refuses for the whole range (see ``clashes``) is known from piece to piece.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from metrics.promql.ast import Expr, MatrixSelector, Subquery, VectorSelector
+from metrics.promql.clashes import Clashes
 from metrics.promql.context import Budget, Context
 from metrics.promql.tree import children
 from metrics.values import Floats, Labels, Matrix, Points
@@ -22,9 +24,11 @@ _TOGETHER = 500
 def pieces(expr: Expr, context: Context) -> Iterator[Context]:
     """The context of each piece, in the order of time; each may load as much as the question has left."""
     steps = _steps(expr, context)
+    whole = context if steps >= len(context.times) else replace(context, clashes=Clashes())
     for first in range(0, len(context.times), steps):
-        times = context.times[first : first + steps]
-        yield replace(context, times=times, budget=context.budget.for_piece())
+        since = int(context.times[first - 1]) if first else None
+        piece = whole.at(context.times[first : first + steps], since)
+        yield replace(piece, budget=context.budget.for_piece())
 
 
 def joined(found: Sequence[Matrix], budget: Budget) -> Matrix:

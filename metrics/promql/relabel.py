@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from metrics.errors import ErrorKind, QueryError
-from metrics.promql.frame import Frame, merged
+from metrics.promql.frame import Frame
 from metrics.promql.label_sets import NAME, LabelSets, valid_label_name
 from metrics.promql.literals import readable
 from metrics.promql.patterns import PatternError, compiled
@@ -26,7 +26,7 @@ def label_replace(frame: Frame, target: str, replacement: str, source: str, patt
         return _with(labels, target, _expanded(replacement, found))
 
     key = ("label_replace", target, replacement, source, pattern)
-    return merged(_relabelled(frame, key, target, renamed), over_time=False)
+    return _relabelled(frame, key, target, renamed)
 
 
 def label_join(frame: Frame, target: str, separator: str, sources: tuple[str, ...]) -> Frame:
@@ -39,7 +39,7 @@ def label_join(frame: Frame, target: str, separator: str, sources: tuple[str, ..
         return _with(labels, target, separator.join(label(labels, name) for name in sources))
 
     key = ("label_join", target, separator, sources)
-    return merged(_relabelled(frame, key, target, joined), over_time=False)
+    return _relabelled(frame, key, target, joined)
 
 
 def _relabelled(

@@ -157,12 +157,14 @@ def _of_part(part: Part, ends: Times, range_ms: int, context: Context) -> Window
 def _subquery(node: Subquery, context: Context, evaluate: Evaluate) -> Ranges:
     ends = context.reference(node)
     step = node.step_ms or context.subquery_step_ms
-    start = (int(ends[0]) - node.range_ms) // step * step + step
+    since = _since(node, context)
+    first = int(ends[0]) - node.range_ms
+    start = (first if since is None else min(first, since)) // step * step + step
     context.budget.spend(max(0, (int(ends[-1]) - start) // step))
     times = np.arange(start, int(ends[-1]) + 1, step, dtype=np.int64)
     if not len(times):
         return Ranges(LabelSets(()), (), len(ends))
-    frame = evaluate(node.expr, context.at(times))
+    frame = evaluate(node.expr, context.at(times, None if since is None else since // step * step))
     if not isinstance(frame, Frame):
         raise TypeError("a subquery is over a vector")
     context.budget.spend(int(frame.present.sum()))
@@ -174,6 +176,17 @@ def _subquery(node: Subquery, context: Context, evaluate: Evaluate) -> Ranges:
         Rows(frame.values, frame.present, times, low, high), ends, node.range_ms, context.times
     )
     return Ranges(frame.sets, () if windows is None else ((slice(None), windows),), len(ends))
+
+
+def _since(node: Subquery, context: Context) -> int | None:
+    """Up to where the piece before looked, milliseconds.
+
+    From there on: Prometheus evaluates what is inside a subquery over the whole range, also between the
+    windows of two steps, and may refuse it there.
+    """
+    if context.since_ms is None or node.at_ms is not None:
+        return None
+    return context.since_ms - node.offset_ms
 
 
 class Rows(NamedTuple):
