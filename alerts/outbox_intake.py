@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alerts import incident_store, outbox_channel_store, outbox_store, severity, timeline_store
+from alerts.delivery import CRITICAL, Wanted
 from alerts.incident import Incident
 from alerts.notification import URGENT
 from alerts.outbox import Channel
 from alerts.outbox_channel_store import ChannelRow
-from alerts.outbox_store import Wanted
 from alerts.timeline import TimelineRow
 from database import Database
 
@@ -60,5 +60,5 @@ def subjects(rows: Sequence[TimelineRow], severities: Mapping[int, str]) -> tupl
 def _importance(row: TimelineRow, severities: Mapping[int, str]) -> int:
     """By severity; what is over already counts as a warning: it does not go before what is not."""
     if row.incident_id is None:
-        return outbox_store.CRITICAL if row.kind in URGENT else 0
+        return CRITICAL if row.kind in URGENT else 0
     return severity.rank(severities.get(row.incident_id, severity.DEFAULT))

@@ -1,14 +1,10 @@
 """The deliveries of the outbox in SQL: how far each channel has got with each subject.
 
-The timeline row is the event, here is only what became of telling it. A claim is a
-conditional UPDATE that is committed before anything is sent: one that is found after a crash means that the
-attempt may have taken effect.
+The timeline row is the event, here is only what became of telling it.
 """
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 
 from sqlalchemy import (
     Boolean,
@@ -30,9 +26,9 @@ from sqlalchemy import (
 )
 
 import database
+from alerts.delivery import CRITICAL, Delivery, DeliveryState, Wanted
 from alerts.incident import IncidentState
 from alerts.incident_store import incidents
-from alerts.outbox import Receipt
 from alerts.timeline_store import timeline
 
 deliveries = Table(
@@ -59,67 +55,6 @@ deliveries = Table(
     UniqueConstraint("channel", "subject"),
     sqlite_autoincrement=True,
 )
-
-
-CRITICAL = 2
-"""The importance from which on the newest goes first."""
-
-
-class DeliveryState(StrEnum):
-    """``told``: nothing is owed, the message is still kept up to date. ``dead``: given up, visible."""
-
-    PENDING = "pending"
-    TOLD = "told"
-    DONE = "done"
-    DEAD = "dead"
-
-
-OWED = frozenset({DeliveryState.PENDING, DeliveryState.DEAD})
-"""What a person may want to look at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """How far a channel has got with one subject.
-
-    Attributes:
-        newest: id of the newest timeline row to tell; ``through``: of the newest that is told.
-        since: Unix seconds of the oldest row that is not told.
-        importance: 2 critical to 0; the more important goes first.
-        uncertain: an attempt may have taken effect without our knowing.
-        sent_at: when something of it was last delivered.
-        left_out: rows that were too old to be told.
-    """
-
-    id: int
-    channel: str
-    subject: str
-    incident_id: int | None
-    newest: int
-    through: int
-    importance: int
-    state: DeliveryState
-    since: float
-    not_before: float
-    attempts: int
-    reason: str
-    receipt: Receipt = field(default_factory=dict)
-    uncertain: bool = False
-    first_attempt_at: float | None = None
-    sent_at: float | None = None
-    left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A subject that has new rows: the first and the newest of them, and when the first happened."""
-
-    subject: str
-    incident_id: int | None
-    first: int
-    newest: int
-    since: float
-    importance: int
 
 
 def add(tx: Connection, name: str, wanted: Iterable[Wanted]) -> None:
@@ -192,7 +127,7 @@ def due(connection: Connection, name: str, now: float, limit: int) -> Sequence[D
     critical = deliveries.c.importance >= CRITICAL
     query = (
         select(deliveries)
-        .where(deliveries.c.channel == name, _unfinished(), deliveries.c.not_before <= now)
+        .where(deliveries.c.channel == name, unsettled(), deliveries.c.not_before <= now)
         .order_by(
             (deliveries.c.state == DeliveryState.PENDING.value).desc(),
             deliveries.c.importance.desc(),
@@ -205,115 +140,9 @@ def due(connection: Connection, name: str, now: float, limit: int) -> Sequence[D
     return [_delivery(found) for found in connection.execute(query).mappings()]
 
 
-def _unfinished() -> ColumnElement[bool]:
+def unsettled() -> ColumnElement[bool]:
+    """A delivery that may still be worked on."""
     return deliveries.c.state.in_([DeliveryState.PENDING.value, DeliveryState.TOLD.value])
-
-
-def claim(tx: Connection, delivery: Delivery, now: float) -> bool:
-    """Take a delivery for one attempt; False when somebody else has it or it has moved on."""
-    taken = tx.execute(
-        deliveries.update()
-        .where(
-            deliveries.c.id == delivery.id,
-            deliveries.c.claimed_at.is_(None),
-            deliveries.c.through == delivery.through,
-            _unfinished(),
-        )
-        .values(
-            claimed_at=now,
-            attempts=deliveries.c.attempts + 1,
-            first_attempt_at=func.coalesce(deliveries.c.first_attempt_at, now),
-        )
-    )
-    return taken.rowcount == 1
-
-
-def recover(tx: Connection, name: str) -> int:
-    """Claims that nobody works on any more may have taken effect: the next attempt looks for it first.
-
-    Returns:
-        How many there were.
-    """
-    left = tx.execute(
-        deliveries.update()
-        .where(deliveries.c.channel == name, deliveries.c.claimed_at.is_not(None))
-        .values(claimed_at=None, uncertain=True)
-    )
-    return left.rowcount
-
-
-def settle_delivered(
-    tx: Connection, delivery: Delivery, receipt: Receipt, *, through: int, since: float, now: float
-) -> None:
-    """An attempt was delivered: the receipt, and how far it got."""
-    tx.execute(
-        deliveries.update()
-        .where(deliveries.c.id == delivery.id)
-        .values(
-            receipt=json.dumps(receipt, ensure_ascii=False),
-            through=through,
-            since=since,
-            sent_at=now,
-            attempts=0,
-            not_before=0.0,
-            reason="",
-            uncertain=False,
-            claimed_at=None,
-        )
-    )
-
-
-def settle_failed(
-    tx: Connection,
-    delivery: Delivery,
-    reason: str,
-    *,
-    uncertain: bool,
-    not_before: float,
-    receipt: Receipt | None,
-) -> None:
-    """An attempt failed, or nobody knows; ``not_before`` 0 when the channel as a whole waits."""
-    values: dict[str, object] = {
-        "reason": reason,
-        "uncertain": uncertain,
-        "not_before": not_before,
-        "claimed_at": None,
-    }
-    if receipt is not None:
-        values["receipt"] = json.dumps(receipt, ensure_ascii=False)
-    tx.execute(deliveries.update().where(deliveries.c.id == delivery.id).values(**values))
-
-
-def rest(tx: Connection, delivery: Delivery, state: DeliveryState, not_before: float) -> None:
-    """Nothing is owed now: ``told`` until the message is due for a refresh, or ``done``. News overrule it."""
-    tx.execute(
-        deliveries.update()
-        .where(deliveries.c.id == delivery.id, deliveries.c.newest == delivery.newest)
-        .values(state=state.value, not_before=not_before, through=delivery.newest)
-    )
-
-
-def bury(tx: Connection, delivery: Delivery, reason: str) -> None:
-    """A dead letter: it stays, with its reason, and nothing more is tried."""
-    tx.execute(
-        deliveries.update()
-        .where(deliveries.c.id == delivery.id)
-        .values(state=DeliveryState.DEAD.value, reason=reason, claimed_at=None, through=deliveries.c.newest)
-    )
-
-
-def leave_out(tx: Connection, delivery: Delivery, through: int, rows: int, since: float) -> None:
-    """Rows up to ``through`` are too old to be told one by one; the message itself is still owed."""
-    tx.execute(
-        deliveries.update()
-        .where(deliveries.c.id == delivery.id)
-        .values(
-            through=through,
-            left_out=deliveries.c.left_out + rows,
-            since=since,
-            reason=f"{rows} timeline rows were too old to be sent",
-        )
-    )
 
 
 def counts(connection: Connection, name: str) -> tuple[int, int, float | None]:
@@ -364,7 +193,7 @@ def of_subject(connection: Connection, name: str, subject: str) -> Delivery | No
 def unfinished(connection: Connection, names: Sequence[str]) -> frozenset[int]:
     """Ids of incidents that one of these channels has not told to the end."""
     query = select(deliveries.c.incident_id).where(
-        deliveries.c.incident_id.is_not(None), deliveries.c.channel.in_(names), _unfinished()
+        deliveries.c.incident_id.is_not(None), deliveries.c.channel.in_(names), unsettled()
     )
     return frozenset(connection.execute(query).scalars())
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from alerts import incident_store, outbox_channel_store, outbox_store, untold_store
+from alerts import incident_store, outbox_attempt_store, outbox_channel_store, outbox_store, untold_store
+from alerts.delivery import Delivery, DeliveryState
 from alerts.notification import Decision, Reason, Verdict
 from alerts.outbox import Attempt, Channel, Moment, Notice, Outcome, unknown
 from alerts.outbox_channel_store import ChannelRow
 from alerts.outbox_intake import Intake
-from alerts.outbox_store import Delivery, DeliveryState
 from alerts.running_action import RunningAction, RunningActions
 from database import Database
 
@@ -87,7 +87,7 @@ class OutboxWorker:
 
     def _recover(self) -> None:
         with self.database.transaction() as tx:
-            outbox_store.recover(tx, self.channel.name)
+            outbox_attempt_store.recover(tx, self.channel.name)
         self._claims_left = False
 
     def _may_send(self, row: ChannelRow, now: float) -> bool:
@@ -132,7 +132,7 @@ class OutboxWorker:
         state = DeliveryState.TOLD if refresh else DeliveryState.DONE
         self._waits.pop(delivery.id, None)
         with self.database.transaction() as tx:
-            outbox_store.rest(tx, delivery, state, decision.until or 0.0)
+            outbox_attempt_store.rest(tx, delivery, state, decision.until or 0.0)
 
     def _notice(self, delivery: Delivery, row: ChannelRow) -> Notice:
         with self.database.reading() as connection:
@@ -159,7 +159,7 @@ class OutboxWorker:
 
     def _attempt(self, delivery: Delivery, notice: Notice, row: ChannelRow) -> bool:
         with self.database.transaction() as tx:
-            claimed = outbox_store.claim(tx, delivery, self.clock())
+            claimed = outbox_attempt_store.claim(tx, delivery, self.clock())
         if not claimed:
             return False
         # Until the outcome is stored, this claim may stand for an effect that we do not know of.
@@ -193,7 +193,7 @@ class OutboxWorker:
         self._waits.pop(delivery.id, None)
         with self.database.transaction() as tx:
             since = untold_store.since_of(tx, delivery, through, now)
-            outbox_store.settle_delivered(
+            outbox_attempt_store.settle_delivered(
                 tx, delivery, attempt.receipt or notice.receipt, through=through, since=since, now=now
             )
             outbox_channel_store.try_again(tx, self.channel.name)
@@ -205,7 +205,7 @@ class OutboxWorker:
         later = now + pause(failures, self.jitter()) if attempt.not_before is None else attempt.not_before
         self._say(delivery, attempt, later, first=failures == 0)
         with self.database.transaction() as tx:
-            outbox_store.settle_failed(
+            outbox_attempt_store.settle_failed(
                 tx,
                 delivery,
                 attempt.reason,
@@ -219,7 +219,7 @@ class OutboxWorker:
             elif whole:
                 outbox_channel_store.block(tx, name, attempt.reason, now)
             else:
-                outbox_store.bury(tx, delivery, attempt.reason)
+                outbox_attempt_store.bury(tx, delivery, attempt.reason)
 
     def _say(self, delivery: Delivery, attempt: Attempt, later: float, *, first: bool) -> None:
         log = structlog.get_logger().bind(
@@ -247,9 +247,9 @@ class OutboxWorker:
                 return
             if delivery.receipt or through < delivery.newest:
                 since = untold_store.since_of(tx, delivery, through, now)
-                outbox_store.leave_out(tx, delivery, through, number, since)
+                outbox_attempt_store.leave_out(tx, delivery, through, number, since)
             else:
-                outbox_store.bury(tx, delivery, _given_up(delivery))
+                outbox_attempt_store.bury(tx, delivery, _given_up(delivery))
         structlog.get_logger().error(
             "not delivered within a day", channel=self.channel.name, subject=delivery.subject, rows=number
         )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
+from alerts.delivery import Delivery
 from alerts.notification import MINOR
-from alerts.outbox_store import Delivery
 from alerts.timeline import TimelineKind, TimelineRow
 from alerts.timeline_store import row_of, timeline
 

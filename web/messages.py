@@ -9,11 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from alerts import incident_store, outbox_channel_store, outbox_store, timeline_store, untold_store
+from alerts.delivery import OWED, Delivery
 from alerts.incident import Incident
 from alerts.message import At, RootMessage, root_message
 from alerts.notification import UNTOLD
 from alerts.outbox_channel_store import ChannelRow, ChannelStatus
-from alerts.outbox_store import Delivery
 from alerts.running_action import RunningAction
 from alerts.thread_message import ThreadMessage, thread_message
 from alerts.timeline import TimelineRow
@@ -121,5 +121,5 @@ def thread(rows: Sequence[TimelineRow]) -> Iterator[ThreadMessage]:
 def _channels(connection: Connection) -> Iterator[ShownChannel]:
     for status in outbox_channel_store.statuses(connection):
         found = outbox_store.recent(connection, status.channel.name, DELIVERIES_SHOWN)
-        owed = [each for each in found if each.state in outbox_store.OWED]
+        owed = [each for each in found if each.state in OWED]
         yield ShownChannel(status, tuple(owed))

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alerts import incident_store, outbox_channel_store, outbox_store, timeline_store
+from alerts.delivery import Delivery
 from alerts.incident import Incident, IncidentState, Peak
 from alerts.outbox import Moment, Outcome
 from alerts.outbox_channel_store import ChannelStatus
-from alerts.outbox_store import Delivery
 from alerts.outbox_worker import OutboxWorker
 from alerts.running_action import RunningAction
 from alerts.slack import credentials

@@ -4,8 +4,8 @@ from email.utils import formatdate
 
 import pytest
 
+from alerts.delivery import DeliveryState
 from alerts.outbox import Moment, Outcome
-from alerts.outbox_store import DeliveryState
 from alerts.timeline import TimelineKind
 from tests.outbox.fake_slack import TOKEN, Step
 from tests.outbox.outbox_rig import Rig
@@ -237,11 +237,11 @@ def test_f60_killed_at_any_point_of_an_attempt_nothing_is_doubled_or_lost(
 
 
 def test_a_full_disk_after_sending_does_not_send_twice(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alerts import outbox_store
+    from alerts import outbox_attempt_store
 
     rig.open()
     with monkeypatch.context() as broken:
-        broken.setattr(outbox_store, "settle_delivered", _no_room)
+        broken.setattr(outbox_attempt_store, "settle_delivered", _no_room)
         with pytest.raises(OSError, match="no room"):
             rig.turn_for(5)
     assert len(rig.slack.roots()) == 1
