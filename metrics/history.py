@@ -218,7 +218,7 @@ class HistoryPart:
 
     def _fill_from_block(self, cells: Cells, columns: slice, positions: Indices, place: Place) -> None:
         for row in np.flatnonzero(place.columns >= 0):
-            values, states = self._blocks.series(place.block, place.section, int(place.columns[row]))
+            values, states = self._blocks.series(place.section, int(place.columns[row]))
             cells.values[row, columns] = values[positions]
             cells.states[row, columns] = states[positions]
 

@@ -1,8 +1,9 @@
 """A sealed block: 15 minutes of every origin in one file that never changes.
 
 For each origin a frame with its timestamps, label sets and a table of its series, then the cells of each
-series. Frame and series have checksums of their own, so that damage costs the series, or the origin, that it
-hit. Written beside its place, made safe, then renamed: there is the old file or the new one, never a part.
+series; where series have timestamps of their own, those stand with them and none in the frame. Frame and
+series have checksums of their own, so that damage costs the series, or the origin, that it hit. It is written
+beside its place, made safe, then renamed: there is the old file or the new one, never a part.
 """
 
 import hashlib
@@ -22,9 +23,12 @@ import numpy.typing as npt
 from metrics.disk import label_text
 from metrics.disk.damage import Damage, DamageKind
 from metrics.disk.frames import Gap, frame, frames_with_bodies
+from metrics.disk.sparse_stretch import SparseStretch, unpacked_points
 from metrics.disk.stretch import Stretch, packed_times, unpacked_series, unpacked_times
 from metrics.disk.write_ahead import sync_folder
 from metrics.promql.frame import Times
+from metrics.promql.source import ABSENT
+from metrics.track import Track, picked
 from metrics.values import Floats, Labels
 
 _FIXED = struct.Struct("<QHIIII")
@@ -39,6 +43,7 @@ class Section:
 
     Attributes:
         block: the file's name.
+        times: of its rows; empty where its series have timestamps of their own (``sparse``).
         digest: of the packed label sets; equal ones mean equal label sets.
         table: length and CRC-32 of each series' bytes.
         starts: where each begins in the file.
@@ -46,6 +51,7 @@ class Section:
 
     block: str
     origin: str
+    sparse: bool
     times: Times
     labels: tuple[Labels, ...]
     digest: bytes
@@ -54,8 +60,15 @@ class Section:
     data: mmap.mmap
 
     def series(self, number: int) -> tuple[Floats, npt.NDArray[np.uint8]]:
-        """Values and states of one series. Raises ValueError when they are damaged."""
+        """Values and states of one series at ``times``. Raises ValueError when they are damaged."""
         return unpacked_series(self.packed(number), len(self.times))
+
+    def track(self, number: int) -> Track:
+        """The points of one series. Raises ValueError when they are damaged."""
+        if self.sparse:
+            return unpacked_points(self.packed(number))
+        values, states = self.series(number)
+        return picked(Track(self.times, values, states), states != ABSENT)
 
     def packed(self, number: int) -> bytes:
         """One series as it is in the file. Raises ValueError when it is damaged."""
@@ -66,8 +79,13 @@ class Section:
         return data
 
 
-def write(path: Path, stretches: Iterable[Stretch]) -> int:
-    """Write a block, whole or not at all; its size. Raises OSError."""
+def write(
+    path: Path, stretches: Iterable[Stretch | SparseStretch], dated: Callable[[], float | None] = lambda: None
+) -> int:
+    """Write a block, whole or not at all; its size. Raises OSError.
+
+    ``dated``, asked when all is written, says what the file's time of change is to be; None for now.
+    """
     beside = path.with_name(path.name + TEMPORARY)
     try:
         with beside.open("wb") as file:
@@ -77,6 +95,9 @@ def write(path: Path, stretches: Iterable[Stretch]) -> int:
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
+        at = dated()
+        if at is not None:
+            os.utime(beside, (at, at))
         beside.rename(path)
     except OSError:
         with suppress(OSError):
@@ -108,7 +129,7 @@ def read(path: Path, labels_of: Decode = label_text.unpacked) -> tuple[list[Sect
     return sections, damaged
 
 
-def whole(section: Section) -> Stretch:
+def whole(section: Section) -> Stretch | SparseStretch:
     """Every series of a section that is not damaged."""
     labels: list[Labels] = []
     packed: list[bytes] = []
@@ -116,16 +137,21 @@ def whole(section: Section) -> Stretch:
         with suppress(ValueError):
             packed.append(section.packed(number))
             labels.append(each)
+    if section.sparse:
+        return SparseStretch(section.origin, labels, packed)
     return Stretch(section.origin, section.times, labels, packed)
 
 
-def _packed(stretch: Stretch) -> Iterator[bytes]:
+def _packed(stretch: Stretch | SparseStretch) -> Iterator[bytes]:
     series = stretch.packed
     table = np.array([(len(each), zlib.crc32(each)) for each in series], dtype=np.uint32).reshape(-1, 2)
     name = stretch.origin.encode("utf-8", "replace")
-    sets, times = label_text.packed(stretch.labels), packed_times(stretch.times)
+    rows, times = 0, b""
+    if isinstance(stretch, Stretch):
+        rows, times = len(stretch.times), packed_times(stretch.times)
+    sets = label_text.packed(stretch.labels)
     body = sum(map(len, series))
-    fixed = _FIXED.pack(body, len(name), len(stretch.times), len(series), len(sets), len(times))
+    fixed = _FIXED.pack(body, len(name), rows, len(series), len(sets), len(times))
     yield frame(fixed + name + sets + times + table.tobytes())
     yield from series
 
@@ -148,7 +174,8 @@ def _section(block: str, payload: memoryview, start: int, data: mmap.mmap, label
     return Section(
         block=block,
         origin=name.decode("utf-8", "replace"),
-        times=unpacked_times(times, rows),
+        sparse=not times,
+        times=unpacked_times(times, rows) if times else np.empty(0, dtype=np.int64),
         labels=labels_of(sets, count),
         digest=hashlib.blake2b(sets, digest_size=16).digest(),
         table=table,

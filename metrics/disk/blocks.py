@@ -2,25 +2,29 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from metrics.disk import block_file, label_text
 from metrics.disk.block_file import TEMPORARY, Section
 from metrics.disk.block_time import BLOCK_MS, block_name, block_start
 from metrics.disk.damage import Damage, DamageKind
+from metrics.disk.sparse_stretch import SparseStretch, united
 from metrics.disk.stretch import Stretch, joined
+from metrics.promql.source import ABSENT, States
+from metrics.track import NOTHING, Track, picked
 from metrics.values import Floats, Labels
 
 _REMEMBERED_SETS = 64
 _OPEN_BLOCKS = 128
 _CACHE_BYTES = 64 * 2**20
 
-Series = tuple[Floats, npt.NDArray[np.uint8]]
+Series = tuple[Floats, States]
+AnyStretch: TypeAlias = Stretch | SparseStretch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +56,7 @@ class Blocks:
         self._sizes: dict[int, int] = {}
         self._open: OrderedDict[int, Block] = OrderedDict()
         self._sets: OrderedDict[bytes, tuple[Labels, ...]] = OrderedDict()
-        self._decoded: OrderedDict[tuple[Block, str, int], Series] = OrderedDict()
+        self._decoded: OrderedDict[tuple[Section, int], Track | None] = OrderedDict()
         self._decoded_bytes = 0
         for path in folder.iterdir():
             start = block_start(path.name)
@@ -84,32 +88,53 @@ class Blocks:
         wanted = [start for start in self.starts if start + BLOCK_MS > first and start <= last]
         return [block for block in map(self._opened, wanted) if block is not None]
 
-    def series(self, block: Block, section: Section, number: int) -> Series:
-        """Values and states of one series; where they are damaged, nothing is there."""
-        key = block, section.origin, number
+    def series(self, section: Section, number: int) -> Series:
+        """Values and states of one series at the section's times; nothing where they are damaged."""
+        found = self._remembered(section, number)
+        if found is None:
+            count = len(section.times)
+            return np.zeros(count), np.zeros(count, dtype=np.uint8)
+        return found.values, found.states
+
+    def track(self, section: Section, number: int) -> Track:
+        """The points of one series; where they are damaged, there are none."""
+        found = self._remembered(section, number)
+        if found is None:
+            return NOTHING
+        return found if section.sparse else picked(found, found.states != ABSENT)
+
+    def _remembered(self, section: Section, number: int) -> Track | None:
+        """All cells or points of a series; None where they are damaged."""
+        key = section, number
         with self._lock:
-            found = self._decoded.get(key)
-            if found is not None:
+            if key in self._decoded:
                 self._decoded.move_to_end(key)
-                return found
+                return self._decoded[key]
         found = self._read(section, number)
         with self._lock:
             if key not in self._decoded:
                 self._decoded[key] = found
-                self._decoded_bytes += found[0].nbytes + found[1].nbytes
+                self._decoded_bytes += _bytes(section, found)
             while self._decoded_bytes > _CACHE_BYTES:
-                _, oldest = self._decoded.popitem(last=False)
-                self._decoded_bytes -= oldest[0].nbytes + oldest[1].nbytes
+                (oldest, _), gone = self._decoded.popitem(last=False)
+                self._decoded_bytes -= _bytes(oldest, gone)
         return found
 
-    def seal(self, start: int, stretches: Iterable[Stretch]) -> int:
-        """Write a block; rows of one that is there already and older than the new rows stay. Raises OSError.
+    def seal(self, start: int, stretches: Iterable[AnyStretch]) -> int:
+        """Write a block, each origin at most once as rows and once as points. Raises OSError.
+
+        Of one that is there already, rows older than the new rows of their origin stay, and all points but
+        those that a new one of their series has the time of. Where no rows are given, the file keeps its time
+        of change: it says which rows of write-ahead files are in the block.
 
         Returns:
             The size of the file.
         """
-        before = self._opened(start)
-        size = block_file.write(self._folder / block_name(start), _merged(before, stretches))
+        brought = _Brought(stretches)
+        written_at = self.written_at(start) or 0.0
+        merged = _merged(self._opened(start), brought)
+        path = self._folder / block_name(start)
+        size = block_file.write(path, merged, lambda: None if brought.rows else written_at)
         with self._lock:
             self._sizes[start] = size
             self._open.pop(start, None)
@@ -162,23 +187,52 @@ class Blocks:
                 self._sets.popitem(last=False)
         return found
 
-    def _read(self, section: Section, number: int) -> Series:
+    def _read(self, section: Section, number: int) -> Track | None:
         try:
-            return section.series(number)
+            return section.track(number) if section.sparse else Track(section.times, *section.series(number))
         except ValueError as error:
             start, length = int(section.starts[number]), int(section.table[number, 0])
             text = f"a series of {section.origin} ({error})"
             self._note([Damage(section.block, DamageKind.CHECKSUM, start, length, text)])
-            count = len(section.times)
-            return np.zeros(count), np.zeros(count, dtype=np.uint8)
+            return None
 
 
-def _merged(before: Block | None, stretches: Iterable[Stretch]) -> Iterable[Stretch]:
-    known = {section.origin: section for section in before.sections} if before is not None else {}
+class _Brought:
+    """Stretches, and whether any of them had rows."""
+
+    def __init__(self, stretches: Iterable[AnyStretch]) -> None:
+        self._stretches = stretches
+        self.rows = False
+
+    def __iter__(self) -> Iterator[AnyStretch]:
+        for stretch in self._stretches:
+            self.rows = self.rows or isinstance(stretch, Stretch)
+            yield stretch
+
+
+def _bytes(section: Section, found: Track | None) -> int:
+    """What a series takes in memory; the times of rows are the section's own."""
+    if found is None:
+        return 0
+    return found.values.nbytes + found.states.nbytes + (found.times.nbytes if section.sparse else 0)
+
+
+def _merged(before: Block | None, stretches: Iterable[AnyStretch]) -> Iterable[AnyStretch]:
+    known: dict[tuple[str, bool], Section] = {}
+    if before is not None:
+        known.update(((section.origin, section.sparse), section) for section in before.sections)
     for stretch in stretches:
-        section = known.pop(stretch.origin, None)
-        yield stretch if section is None else joined(block_file.whole(section), stretch)
+        section = known.pop((stretch.origin, isinstance(stretch, SparseStretch)), None)
+        yield stretch if section is None else _on_top(block_file.whole(section), stretch)
     yield from map(block_file.whole, known.values())
+
+
+def _on_top(old: AnyStretch, new: AnyStretch) -> AnyStretch:
+    if isinstance(old, SparseStretch) and isinstance(new, SparseStretch):
+        return united(old, new)
+    if isinstance(old, Stretch) and isinstance(new, Stretch):
+        return joined(old, new)
+    raise TypeError("rows and points are not put together")
 
 
 def matching(sets: Sequence[Labels], accepts: Callable[[Labels], bool]) -> list[int]:

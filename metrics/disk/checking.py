@@ -19,8 +19,8 @@ class Checked:
         file: its name.
         size: bytes.
         origins: targets and rule groups with rows in it.
-        rows: looks at them.
-        samples: values in these rows.
+        rows: looks at them; samples with times of their own are in none.
+        samples: values.
         damage: what cannot be read.
     """
 
@@ -68,13 +68,14 @@ def _block(path: Path) -> Checked:
             else:
                 samples += found
     rows = sum(len(section.times) for section in sections)
-    return Checked(path.name, _size(path), len(sections), rows, samples, tuple(damage))
+    origins = len({section.origin for section in sections})
+    return Checked(path.name, _size(path), origins, rows, samples, tuple(damage))
 
 
 def _series(file: str, section: Section, number: int) -> int | Damage:
     """How many samples a series has."""
     try:
-        _, states = section.series(number)
+        states = section.track(number).states
     except ValueError as error:
         start, length = int(section.starts[number]), int(section.table[number, 0])
         return Damage(file, DamageKind.CHECKSUM, start, length, f"a series of {section.origin} ({error})")

@@ -9,10 +9,9 @@ import structlog
 
 from metrics.disk import recovery
 from metrics.disk.block_time import BLOCK_MS, block_name
-from metrics.disk.blocks import Blocks
+from metrics.disk.blocks import AnyStretch, Blocks
 from metrics.disk.damage import Damage, DamageKind
 from metrics.disk.rows import Row
-from metrics.disk.stretch import Stretch
 from metrics.disk.write_ahead import WriteAhead
 
 _LOGGED = 5
@@ -106,7 +105,7 @@ class Shelf:
         ahead = {block for block, _ in recovery.wal_files(self._folder)}
         return max((block + BLOCK_MS for block in self.blocks.starts if block not in ahead), default=None)
 
-    def seal(self, block: int, stretches: Iterable[Stretch]) -> bool:
+    def seal(self, block: int, stretches: Iterable[AnyStretch]) -> bool:
         """Seal a block; False when the disk does not take it."""
         try:
             self.blocks.seal(block, stretches)
