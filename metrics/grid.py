@@ -9,42 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metrics.chunks import ROWS, Chunk, FullChunk, Layout, OpenChunk, full, new_chunk, opened, widened
 from metrics.promql.frame import Times
-from metrics.promql.label_sets import Indices
-from metrics.promql.source import STALE, VALUE, States
+from metrics.promql.source import STALE, VALUE
 from metrics.values import Floats
-
-ROWS = 120
-"""Rows of a chunk."""
-
-
-class Layout:
-    """Which column holds which series. Columns are only ever added, so that chunks can share a layout."""
-
-    __slots__ = ("column_of", "ids")
-
-    def __init__(self, ids: Sequence[int]) -> None:
-        self.ids = list(ids)
-        self.column_of = {number: column for column, number in enumerate(self.ids)}
-
-    def columns(self, ids: Sequence[int]) -> Indices:
-        """The columns of these series, -1 where there is none."""
-        find = self.column_of.get
-        return np.array([find(number, -1) for number in ids], dtype=np.intp)
-
-    def add(self, number: int) -> None:
-        """A column for one more series."""
-        self.column_of[number] = len(self.ids)
-        self.ids.append(number)
-
-
-class Chunk(NamedTuple):
-    """Up to ``ROWS`` rows: values and states [columns, rows]; ``width`` columns are used."""
-
-    layout: Layout
-    values: Floats
-    states: States
-    width: int
 
 
 class GridView(NamedTuple):
@@ -54,38 +22,13 @@ class GridView(NamedTuple):
     chunks: tuple[Chunk, ...]
 
 
-def new_chunk(layout: Layout) -> Chunk:
-    """A chunk without rows, with a little room for more columns."""
-    width = len(layout.ids)
-    room = width + max(8, width // 8)
-    return Chunk(layout, np.zeros((room, ROWS)), np.zeros((room, ROWS), dtype=np.uint8), width)
-
-
-def widened(chunk: Chunk) -> Chunk:
-    """The chunk with room for every column of its layout; readers of the old one are not disturbed."""
-    width = len(chunk.layout.ids)
-    if width <= len(chunk.values):
-        return chunk._replace(width=width)
-    room = max(width, 2 * len(chunk.values))
-    values, states = np.zeros((room, ROWS)), np.zeros((room, ROWS), dtype=np.uint8)
-    values[: chunk.width], states[: chunk.width] = chunk.values[: chunk.width], chunk.states[: chunk.width]
-    return Chunk(chunk.layout, values, states, width)
-
-
-def full(chunk: Chunk) -> Chunk:
-    """A chunk that takes no more rows: without room for more columns; states that are all alike, as one."""
-    values, states = chunk.values[: chunk.width].copy(), chunk.states[: chunk.width]
-    every = np.broadcast_to(np.uint8(VALUE), states.shape) if (states == VALUE).all() else states.copy()
-    return chunk._replace(values=values, states=every)
-
-
 class Grid:
     """The chunks of one origin, oldest first."""
 
     def __init__(self) -> None:
         self.view = GridView(np.empty(0, dtype=np.int64), ())
-        self._sealed: tuple[Chunk, ...] = ()
-        self._head: Chunk | None = None
+        self._sealed: tuple[FullChunk, ...] = ()
+        self._head: OpenChunk | None = None
         self._times = np.empty(4 * ROWS, dtype=np.int64)
         self._start = 0
         self._end = 0
@@ -134,17 +77,16 @@ class Grid:
         stay = int(np.searchsorted(times, at, side="right"))
         whole, rows = divmod(stay, ROWS)
         kept = chunks[: whole + (rows > 0)]
-        head = _cleared(kept[-1], rows or ROWS) if kept else None
+        head = opened(kept[-1], rows or ROWS) if kept else None
         self._start, self._end = self._start, self._start + stay
         self._times = self._times.copy()
-        self._sealed, self._head = kept[:-1], head
+        self._sealed, self._head = self._sealed[: max(len(kept) - 1, 0)], head
         self._live = () if head is None else _live(head, (rows or ROWS) - 1)
         self._columns = np.empty(0, dtype=np.intp) if head is None else head.layout.columns(self._live)
-        shown = kept if head is None else (*kept[:-1], head)
-        self.view = GridView(self._times[self._start : self._end], shown)
+        self._show()
         return _only_in(chunks[len(kept) :], kept)
 
-    def _open_head(self, ids: tuple[int, ...]) -> Chunk:
+    def _open_head(self, ids: tuple[int, ...]) -> OpenChunk:
         head, row = self._head, (self._end - self._start) % ROWS
         if head is not None and row != 0:
             return head
@@ -154,13 +96,13 @@ class Grid:
         self._columns = self._head.layout.columns(self._live)
         return self._head
 
-    def _next_layout(self, head: Chunk | None, ids: tuple[int, ...]) -> Layout:
+    def _next_layout(self, head: OpenChunk | None, ids: tuple[int, ...]) -> Layout:
         live = dict.fromkeys((*self._live, *ids))
         if head is not None and head.layout.column_of.keys() == live.keys():
             return head.layout
         return Layout(tuple(live))
 
-    def _turn(self, head: Chunk, row: int, ids: tuple[int, ...]) -> Chunk:
+    def _turn(self, head: OpenChunk, row: int, ids: tuple[int, ...]) -> OpenChunk:
         present = set(ids)
         gone = head.layout.columns([number for number in self._live if number not in present])
         head.states[gone, row] = STALE
@@ -170,13 +112,17 @@ class Grid:
         self._live, self._columns = ids, head.layout.columns(ids)
         return widened(head)
 
-    def _publish(self, at: int, head: Chunk) -> None:
+    def _publish(self, at: int, head: OpenChunk) -> None:
         if self._end == len(self._times):
             self._make_room()
         self._times[self._end] = at
         self._end += 1
         self._head = head
-        self.view = GridView(self._times[self._start : self._end], (*self._sealed, head))
+        self._show()
+
+    def _show(self) -> None:
+        chunks: tuple[Chunk, ...] = self._sealed if self._head is None else (*self._sealed, self._head)
+        self.view = GridView(self._times[self._start : self._end], chunks)
 
     def _make_room(self) -> None:
         used = self._times[self._start : self._end]
@@ -185,12 +131,11 @@ class Grid:
         self._times, self._start, self._end = times, 0, len(used)
 
     def _cut(self, drop: int) -> None:
-        chunks = self.view.chunks[drop:]
         self._start = min(self._start + drop * ROWS, self._end)
-        self._sealed, self._head = chunks[:-1], chunks[-1] if chunks else None
-        if not chunks:
-            self._live, self._columns = (), np.empty(0, dtype=np.intp)
-        self.view = GridView(self._times[self._start : self._end], chunks)
+        if drop > len(self._sealed):
+            self._head, self._live, self._columns = None, (), np.empty(0, dtype=np.intp)
+        self._sealed = self._sealed[drop:]
+        self._show()
 
 
 def _only_in(dropped: Sequence[Chunk], kept: Sequence[Chunk]) -> tuple[int, ...]:
@@ -200,14 +145,7 @@ def _only_in(dropped: Sequence[Chunk], kept: Sequence[Chunk]) -> tuple[int, ...]
     return tuple(gone)
 
 
-def _cleared(chunk: Chunk, rows: int) -> Chunk:
-    """The chunk with its first ``rows`` rows alone; readers of the old one are not disturbed."""
-    values, states = chunk.values.copy(), chunk.states.copy()
-    values[:, rows:], states[:, rows:] = 0.0, 0
-    return chunk._replace(values=values, states=states)
-
-
-def _live(chunk: Chunk, row: int) -> tuple[int, ...]:
+def _live(chunk: OpenChunk, row: int) -> tuple[int, ...]:
     return tuple(
         chunk.layout.ids[column] for column in np.flatnonzero(chunk.states[: chunk.width, row] == VALUE)
     )

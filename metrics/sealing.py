@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from metrics.chunks import ROWS
 from metrics.disk.block_time import BLOCK_MS
 from metrics.disk.shelf import Shelf
 from metrics.disk.stretch import Stretch, packed_series
 from metrics.feed import Feed
-from metrics.grid import ROWS, GridView
+from metrics.grid import GridView
 from metrics.promql.source import ABSENT
 from metrics.series_index import Members, SeriesIndex
 from metrics.snapshot import GridPart

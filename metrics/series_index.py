@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metrics.grid import Layout
+from metrics.chunks import Layout
 from metrics.promql.ast import Matcher, MatchOp
 from metrics.promql.label_sets import NAME, Indices, LabelSets
 from metrics.promql.patterns import compiled
@@ -178,6 +178,12 @@ class SeriesIndex:
     def _holders(self, name: str, accepts: Callable[[str], bool], accepted: bool) -> set[int]:
         values = self._postings.get(name, {}).items()
         return set().union(*(ids for value, ids in values if accepts(value) is accepted))
+
+
+def accepting(matchers: Sequence[Matcher]) -> Callable[[Labels], bool]:
+    """Whether a label set is what all of the matchers want."""
+    wanted = [(matcher.name, predicate(matcher)) for matcher in matchers]
+    return lambda labels: all(accepts(label(labels, name)) for name, accepts in wanted)
 
 
 def predicate(matcher: Matcher) -> Callable[[str], bool]:

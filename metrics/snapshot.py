@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from metrics.grid import ROWS, Chunk, Grid, GridView
+from metrics.chunks import ROWS, Chunk
+from metrics.grid import Grid, GridView
 from metrics.promql.ast import Matcher
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import Indices, LabelSets
@@ -110,21 +111,12 @@ class GridPart:
         columns = _columns(self._members, chunk)
         known = (columns >= 0) & (columns < chunk.width)
         if known.all():
-            return _at(chunk, columns, rows)
-        found = _at(chunk, columns[known], rows)
+            return chunk.cells(columns, rows)
+        found = chunk.cells(columns[known], rows)
         shape = (self._rows, found.values.shape[1])
         cells = Cells(np.zeros(shape), np.zeros(shape, dtype=np.uint8))
         cells.values[known], cells.states[known] = found
         return cells
-
-
-def _at(chunk: Chunk, columns: Indices, rows: slice | Indices) -> Cells:
-    if isinstance(rows, slice):
-        return Cells(chunk.values[columns, rows], chunk.states[columns, rows])
-    if len(rows) == 1:
-        return Cells(chunk.values[columns, rows[0], None], chunk.states[columns, rows[0], None])
-    picked = columns[:, None], rows
-    return Cells(chunk.values[picked], chunk.states[picked])
 
 
 def _columns(members: Members, chunk: Chunk) -> Indices:
