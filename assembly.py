@@ -3,19 +3,15 @@
 Stop order: acting, evaluation, collector, housekeeping, web, stores. Nothing happens before ``start``.
 """
 
-import io
-import logging
+import math
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, cast
 
-import structlog
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -43,7 +39,7 @@ from metrics.keeping import Keeping
 from metrics.precedence import Precedence
 from metrics.promql.limits import Limits
 from outgoing import Outgoing
-from own_loops import LoopReport, NewestFirstLoop
+from own_loops import KnownTroubleError, LoopReport, NewestFirstLoop
 from own_metrics import OutboxNumbers, OwnNumbers, ScrapeLoopNumbers, StoreNumbers
 from remote_metrics import Remote
 from runbooks.lease_store import LeasesInDatabase
@@ -76,7 +72,7 @@ class StartError(RuntimeError):
     """Showcall cannot start; the text says why and what to do."""
 
 
-class NotStoredError(RuntimeError):
+class NotStoredError(KnownTroubleError):
     """A round's changes could not be stored: it counts as not evaluated, and nothing acts on it."""
 
 
@@ -372,13 +368,14 @@ class Showcall:
         """Every loop, for the health checks."""
         collector = LoopHealth("collector", self.collector.alive(self._clock()))
         evaluation, acting, housekeeping, *outbox = self._loop_reports()
+        interval = self.settings.collector.interval
         web = LoopHealth("web", self.web.alive())
         store = LoopHealth("store", self._keeping.alive(), note=self._keeping.error)
         return (
             collector,
             store,
             *(() if self.remote is None else (self.remote.loop(),)),
-            judged(evaluation, EVALUATION_LIMIT_SECONDS + self.settings.collector.interval),
+            judged(evaluation, EVALUATION_LIMIT_SECONDS + interval, interval),
             judged(acting, ACTING_LIMIT_SECONDS),
             judged(housekeeping, upkeep.LIMIT_SECONDS),
             *(judged(report, outgoing.LIMIT_SECONDS) for report in outbox),
@@ -386,49 +383,21 @@ class Showcall:
         )
 
 
-def judged(report: LoopReport, limit: float) -> LoopHealth:
-    """A loop is dead when its thread has ended or its last good turn is too long ago."""
+def judged(report: LoopReport, limit: float, every: float = math.inf) -> LoopHealth:
+    """A loop is dead when its thread has ended or its last good turn is too long ago.
+
+    It is late when its last turn took longer than the time until work comes again (``every``, seconds).
+    """
     fresh = report.age is not None and report.age <= limit
     starting = report.age is None and report.errors == 0
     failing = report.error_age is not None and report.error_age <= ERROR_SHOWN_SECONDS
     note = report.last_error if failing else ""
+    late = f"a turn took {report.last_seconds:.1f} s of {every:g} s, {report.missed} were left out so far"
     return LoopHealth(
         report.name, report.running and (fresh or starting), report.age, note,
         report.turns, report.missed, report.errors, report.last_seconds,
+        late if report.last_seconds > every else "",
     )  # fmt: skip
-
-
-class StandardError(io.TextIOBase):
-    """Standard error, which a full disk or a closed pipe never turns into a fault of whoever logs."""
-
-    def write(self, text: str) -> int:
-        """Write what can be written."""
-        with suppress(OSError):
-            sys.stderr.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush what can be flushed."""
-        with suppress(OSError):
-            sys.stderr.flush()
-
-
-def configure_logging() -> None:
-    """JSON lines on standard error, times in UTC; nothing a person typed is ever a format."""
-    stream = StandardError()
-    logging.basicConfig(level=logging.WARNING, stream=stream, format="%(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, stream)),
-        cache_logger_on_first_use=True,
-    )
 
 
 def end_on_sigterm() -> None:

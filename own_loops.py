@@ -12,6 +12,10 @@ import structlog
 Work = TypeVar("Work")
 
 
+class KnownTroubleError(RuntimeError):
+    """A turn could not be done, and the text says all there is to know: nobody needs a trace."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoopReport:
     """How a loop does.

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import assembly
 import configuration
 import drill_commands
+import own_log
 import upkeep
 from assembly import StartError
 from dashboards import plan, push
@@ -100,7 +101,7 @@ def run(
     ] = None,
 ) -> None:
     """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
-    assembly.configure_logging()
+    own_log.configure_logging()
     running = assembly.build(load(config, data_dir, mode), time.time)
     running.take_signals()
     running.start()

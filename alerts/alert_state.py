@@ -1,7 +1,7 @@
 """Alerts and their states. Everything that moves an alert from one state to another stands in this file.
 
     from      condition                                to        reason
-    inactive  true, `for` is 0                         firing    for_elapsed
+    inactive  true, `for` is 0 or over, unstored       firing    for_elapsed
     inactive  true                                     pending   condition_true
     inactive  unknown                                  inactive  (a stale input starts nothing)
     pending   true for at least `for`                  firing    for_elapsed
@@ -135,9 +135,11 @@ def judge(alert: Alert, condition: Condition, timing: Timing, at: float, missed:
     """The changes of an alert at one evaluation, in order; none when nothing changes.
 
     Args:
-        alert: as it was; a label set seen for the first time comes as inactive.
+        alert: as it was; a label set seen for the first time comes as inactive, active since now, or since
+            it was first seen where that could not be stored.
         at: time of the evaluation, Unix seconds.
-        missed: seconds before this evaluation in which there should have been others.
+        missed: seconds before this evaluation in which there should have been others; less than 0 for a clock
+            that was set back.
     """
     steps = _timed(alert, at, missed)
     alert = steps[-1].after if steps else alert
@@ -160,12 +162,15 @@ def without_rule(alert: Alert, at: float) -> Step:
 
 
 def _timed(alert: Alert, at: float, missed: float) -> list[Step]:
-    """``for`` never counts time that nobody saw, and a clock set back never makes it wait for the old one."""
+    """``for`` never counts time that nobody saw, and a clock set back never makes it wait for the old one.
+
+    ``missed`` is less than 0 where the clock was set back by as much.
+    """
     changed = alert
     if alert.held is AlertState.PENDING:
         changed = replace(changed, active_at=min(alert.active_at + missed, at))
     if alert.keep_firing_since is not None:
-        changed = replace(changed, keep_firing_since=min(alert.keep_firing_since, at))
+        changed = replace(changed, keep_firing_since=min(alert.keep_firing_since + min(missed, 0.0), at))
     if alert.unknown_at is not None:
         changed = replace(changed, unknown_at=min(alert.unknown_at + missed, at))
     return [] if changed == alert else [Step(alert.state, changed, AlertReason.TIME_JUMPED)]
@@ -186,8 +191,8 @@ def _known_again(alert: Alert, at: float) -> Step:
 def _of_inactive(alert: Alert, condition: Condition, timing: Timing, at: float) -> list[Step]:
     if condition is not Condition.TRUE:
         return []
-    begun = replace(alert, active_at=at, resolved_at=None)
-    if timing.for_ <= 0:
+    begun = replace(alert, active_at=min(alert.active_at, at), resolved_at=None)
+    if _elapsed(begun.active_at, timing.for_, at):
         return [_fired(begun, at)]
     return [_moved(begun, AlertState.PENDING, AlertReason.CONDITION_TRUE)]
 

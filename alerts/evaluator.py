@@ -2,10 +2,11 @@
 
 SQL is the only truth for state and for how long it has lasted; the copy in memory equals it, so that a round
 in which nothing changes costs no transaction, and a process killed at any moment goes on where it was.
+While SQL takes nothing, rules are evaluated and shown all the same, and ``for`` goes on counting in memory.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -28,6 +29,8 @@ from database import Database
 from metrics.values import Asker, Labels
 
 _MISSED_ROUNDS = 5
+_SETTLE_SECONDS = 60.0
+"""After a clock was set back: until targets with long intervals were looked at twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +84,26 @@ class Evaluator:
         self._round = RuleRound(rules, AlertSeries(append), interval, elapsed)
         self._incidents = IncidentWork(topology, asker, held, self._first_lever_set, quiet=quiet)
         self._memory: Remembered | None = None
+        self._unstored: dict[tuple[str, Labels], float] = {}
         self._started: float | None = None
         self._unseen = frozenset[str]()
         self._down_before = frozenset[str]()
         self._last: float | None = None
+        self._set_back = self._settle = 0.0
         self.rules: tuple[RuleStatus, ...] = self._round.statuses
 
     def evaluate(self, at: float, down: frozenset[str]) -> Evaluation:
         """One round.
 
-        A failure of the database changes nothing: what was committed is read back before the next round.
+        A failure of the database changes no state: what was committed is read back before the next round.
+        The round after a clock that was set back judges nothing, because the store cannot see for as long.
 
         Args:
             at: Unix seconds; rounds are one interval apart.
             down: origins that are down or late.
         """
+        if self._is_set_back(at):
+            return Evaluation(at, rules=self.rules)
         try:
             return self._evaluated(self._moment(at, down))
         except SQLAlchemyError as error:
@@ -104,13 +112,22 @@ class Evaluator:
             structlog.get_logger().error("evaluation_not_stored", problem=problem, at=at)
             return Evaluation(at, rules=self.rules, problem=problem)
 
+    def _is_set_back(self, at: float) -> bool:
+        if self._last is None or at >= self._last:
+            return False
+        self._set_back += at - self._last - self._interval
+        self._settle = _SETTLE_SECONDS
+        self._last = self._started = at
+        return True
+
     def _moment(self, at: float, down: frozenset[str]) -> RuleMoment:
         gap = 0.0 if self._last is None else at - self._last - self._interval
-        missed = gap if gap > _MISSED_ROUNDS * self._interval else 0.0
-        self._last = at
+        missed = (gap if gap > _MISSED_ROUNDS * self._interval else 0.0) + self._set_back
+        self._last, self._set_back = at, 0.0
         self._unseen = down if self._started is None else self._unseen & down
         self._started = at if self._started is None else min(self._started, at)
         down_before, self._down_before = self._down_before, down
+        unstored, self._unstored = self._unstored, {}
         return RuleMoment(
             at=at,
             down=down,
@@ -118,22 +135,27 @@ class Evaluator:
             unseen=self._unseen,
             missed=missed,
             started=self._started,
+            settle=self._settle,
             asker=self._asker,
             topology=self._topology,
+            unstored={key: since + missed for key, since in unstored.items()},
         )
 
     def _evaluated(self, moment: RuleMoment) -> Evaluation:
         memory = self._memory or self._recalled()
         ran = self._round.run(memory.alerts, moment)
+        self._unstored = _not_asked(ran, moment)
         grouped = self._incidents.work(list(_active(ran)), memory.incidents, moment.at)
         changes = _changes(ran, grouped, memory, moment.at)
         before = replace(memory, alerts=_without_ended(ran))
-        stored = self._stored(changes, before, moment.at)
+        try:
+            stored = self._stored(changes, before, moment.at)
+        except SQLAlchemyError:
+            self._unstored |= {_key(alert): alert.active_at for alert in _active(ran) if not alert.id}
+            self.rules = _with_alerts(ran.statuses, before)
+            raise
         self._memory = stored
-        self.rules = tuple(
-            replace(status, alerts=tuple(stored.alerts.get(status.rule.key, {}).values()))
-            for status in ran.statuses
-        )
+        self.rules = _with_alerts(ran.statuses, stored)
         opened = tuple(
             incident for incident in stored.incidents.values() if incident.id not in memory.incidents
         )
@@ -169,6 +191,18 @@ def _without_ended(ran: RoundOutcome) -> Mapping[str, Mapping[Labels, Alert]]:
         rule_key: {labels: alert for labels, alert in found.items() if alert.state is not AlertState.INACTIVE}
         for rule_key, found in ran.alerts.items()
     }
+
+
+def _not_asked(ran: RoundOutcome, moment: RuleMoment) -> dict[tuple[str, Labels], float]:
+    """What is not stored of rules whose group was not due."""
+    asked = {status.rule.key for status in ran.statuses if status.at == moment.at}
+    return {key: since for key, since in moment.unstored.items() if key[0] not in asked}
+
+
+def _with_alerts(statuses: Iterable[RuleStatus], known: Remembered) -> tuple[RuleStatus, ...]:
+    return tuple(
+        replace(status, alerts=tuple(known.alerts.get(status.rule.key, {}).values())) for status in statuses
+    )
 
 
 def _changes(ran: RoundOutcome, grouped: IncidentOutcome, memory: Remembered, at: float) -> Changes:

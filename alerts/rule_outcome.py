@@ -5,7 +5,7 @@ are such a failure, as in Prometheus.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -63,11 +63,14 @@ class RuleMoment:
     Attributes:
         at: Unix seconds.
         down: origins that are down or late.
-        missed: seconds since the last evaluation in which there should have been others.
+        missed: seconds since the last evaluation in which there should have been others; less than 0 where
+            the clock was set back by as much.
         down_before: origins that were so in the round before, too. One late look holds an alert as it is;
             only the second one makes it unknown, or each hiccup of a busy host would be told twice.
         unseen: those that were down ever since the process started: it cannot know their series.
-        started: time of the first evaluation since the process started.
+        started: time of the first evaluation since the process started, or since the clock was set back.
+        settle: seconds from then on in which alerts from before are not judged by what is missing, at least.
+        unstored: since when alerts are active that could not be stored, by rule and labels.
     """
 
     at: float
@@ -78,6 +81,8 @@ class RuleMoment:
     started: float
     asker: Asker
     topology: Topology
+    settle: float = 0.0
+    unstored: Mapping[tuple[str, Labels], float] = field(default_factory=dict)
 
 
 def evaluate_alerting(
@@ -165,11 +170,13 @@ class _Asking:
         return self._clearing(alert)
 
     def _is_from_before(self, alert: Alert | None) -> bool:
-        return alert is not None and alert.active_at < self.moment.started
+        moment = self.moment
+        return alert is not None and (alert.active_at < moment.started or alert.active_at > moment.at)
 
     def _is_too_early(self, alert: Alert) -> bool:
         """Since a restart too little was collected to tell that an older alert's condition is over."""
-        return self._is_from_before(alert) and self.moment.at - self.moment.started < self.rule.window
+        enough = max(self.rule.window, self.moment.settle)
+        return self._is_from_before(alert) and self.moment.at - self.moment.started < enough
 
     def _uncertain(self, alert: Alert | None, labels: Labels) -> frozenset[str]:
         """The origins that are down behind an alert: its own target's, or any that the rule looks at."""
@@ -228,13 +235,14 @@ def _alert(rule: AlertingRule, sample: Sample, moment: RuleMoment) -> Alert:
     asked = dict(sample.labels)
     own = {name: text.expand(asked, sample.value) for name, text in rule.labels.items()}
     labels = {**asked, **own, "alertname": rule.name, "__name__": ""}
+    whole = labels_of(labels)
     return Alert(
         rule=rule.name,
-        labels=labels_of(labels),
+        labels=whole,
         annotations={name: text.expand(asked, sample.value) for name, text in rule.annotations.items()},
         state=AlertState.INACTIVE,
         held=AlertState.INACTIVE,
-        active_at=moment.at,
+        active_at=moment.unstored.get((rule.key, whole), moment.at),
         fired_at=None,
         resolved_at=None,
         value=sample.value,

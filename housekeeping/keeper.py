@@ -28,14 +28,14 @@ from housekeeping.decision import (
 )
 from housekeeping.job import Job, JobError, JobOutcome, JobState, Stop, StoppedError, begun, ended
 from housekeeping.schedule import first_due
-from own_loops import LoopReport, NewestFirstLoop
+from own_loops import KnownTroubleError, LoopReport, NewestFirstLoop
 
 LOOK_SECONDS = 10.0
 THREADS = 2
 WRITE_AGAIN_SECONDS = 5.0
 
 
-class NotLookedError(RuntimeError):
+class NotLookedError(KnownTroubleError):
     """The jobs could not be looked at; the text says why."""
 
 

@@ -152,13 +152,15 @@ def job_check(job: JobHealth) -> Check:
 
 
 def loop_check(loop: LoopHealth) -> Check:
-    """A loop that no longer turns fails; one that turns, but not always, warns."""
+    """A loop that no longer turns fails; one that turns, but not always or too slowly, warns."""
     said = ["turns" if loop.alive else "does not turn"]
     if loop.age is not None:
         said.append(f"last good turn {loop.age:.1f} s ago")
     if loop.note:
         said.append(f"last error: {loop.note}")
-    status = "fail" if not loop.alive else "warn" if loop.note else "pass"
+    if loop.late:
+        said.append(loop.late)
+    status = "fail" if not loop.alive else "warn" if loop.note or loop.late else "pass"
     return Check(f"loop:{loop.name}", status, "; ".join(said))
 
 

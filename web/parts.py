@@ -22,7 +22,7 @@ class LoopHealth:
     """One loop: ``age`` is seconds since its last good turn where known, ``note`` its error if it is new.
 
     ``turns`` and ``missed`` count since the start, None for a loop that does not count; ``seconds`` is the
-    length of its last turn.
+    length of its last turn. ``late`` says that turns take longer than work comes, empty while they do not.
     """
 
     name: str
@@ -33,6 +33,7 @@ class LoopHealth:
     missed: int | None = None
     errors: int | None = None
     seconds: float | None = None
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)

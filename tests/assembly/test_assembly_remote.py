@@ -48,7 +48,7 @@ def test_every_kept_sample_is_sent_with_the_labels_that_it_is_stored_with(
             assert label(labels, "instance")
 
 
-def test_f26_a_remote_that_hangs_changes_nothing_in_the_loop_and_is_said(
+def test_a_remote_that_hangs_changes_nothing_in_the_loop_and_is_said(
     site: Site, remote: Fake, stack: FakeStack, run_here: Callable[[], InProcess]
 ) -> None:
     remote.hang = threading.Event()

@@ -29,7 +29,7 @@ def make_backup(site: Site, typed: Typed) -> Path:
     return made
 
 
-def test_f22_a_backup_made_while_it_runs_is_put_back_and_a_showcall_starts_on_it(
+def test_a_backup_made_while_it_runs_is_put_back_and_a_showcall_starts_on_it(
     stack: FakeStack, site: Site, run_apart: Callable[[], Process], typed: Typed
 ) -> None:
     process = run_apart()

@@ -15,7 +15,7 @@ ROOMS = {
 
 MAY_IMPORT: dict[str, set[str]] = {
     "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping", "metrics",
-                 "rehearsal", "settings", "stack", "upkeep", "web"},
+                 "own_log", "rehearsal", "settings", "stack", "upkeep", "web"},
     "drill_commands": {"assembly", "comparison", "configuration", "demonstration", "rehearsal", "settings",
                        "stack"},
     "comparison": {"comparison_figures", "comparison_report", "database", "rehearsal", "reports", "settings",
@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "outgoing": {"alerts", "database", "own_loops", "settings"},
     "remote_metrics": {"metrics", "settings", "web"},
     "own_metrics": {"alerts", "collector", "metrics", "own_loops"},
+    "own_log": {"own_loops"},
     "own_loops": set(),
     "web": {"reports", "runbooks", "alerts", "metrics", "collector", "database", "settings"},
     "reports": {"runbooks", "alerts", "metrics"},

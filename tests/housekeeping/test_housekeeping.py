@@ -163,7 +163,7 @@ def test_a_job_that_runs_is_not_begun_again_however_often_somebody_looks(house: 
         labour.let_go.set()
 
 
-def test_f26_a_database_that_takes_nothing_is_told_without_a_trace_and_looked_at_again(house: House) -> None:
+def test_a_database_that_takes_nothing_is_told_without_a_trace_and_looked_at_again(house: House) -> None:
     labour = Labour()
     keeper = house.keeper(labour.job(schedule=Every(DAY)))
     keeper.recall()

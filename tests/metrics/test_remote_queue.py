@@ -191,7 +191,7 @@ def intake_then_stop(path: Path, seconds: range) -> None:
     intake.stop(5)
 
 
-def test_f29_a_torn_tail_and_a_flipped_bit_cost_only_what_they_hit(tmp_path: Path) -> None:
+def test_f24_a_torn_tail_and_a_flipped_bit_cost_only_what_they_hit(tmp_path: Path) -> None:
     intake_then_stop(tmp_path, range(10))
     file = next(tmp_path.glob("*.segment"))
     data = bytearray(file.read_bytes())
@@ -214,7 +214,7 @@ def test_a_lost_definition_costs_its_rows_and_nothing_of_the_next_segment(tmp_pa
     assert [taken.row.at for taken in found] == [START + second * 1000 for second in range(3, 6)]
 
 
-def test_f31_a_long_outage_keeps_the_newest_within_the_bound_and_counts_what_is_given_up(
+def test_a_long_outage_keeps_the_newest_within_the_bound_and_counts_what_is_given_up(
     server: Fake, tmp_path: Path
 ) -> None:
     bound = 400_000

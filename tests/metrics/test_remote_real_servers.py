@@ -111,7 +111,7 @@ def test_prometheus_keeps_nan_as_a_value_and_ends_a_series_at_its_marker(tmp_pat
         assert '"__name__":"y"' not in document
 
 
-def test_f26_an_outage_is_caught_up(server: RealServer, tmp_path: Path) -> None:
+def test_an_outage_is_caught_up(server: RealServer, tmp_path: Path) -> None:
     start, origin = beginning(), Origin("outage")
     remote = written(server.url, tmp_path, pace=Pace(20, 0.05))
     remote.start()
@@ -131,7 +131,7 @@ def test_f26_an_outage_is_caught_up(server: RealServer, tmp_path: Path) -> None:
     assert same(all_of(server, "outage", start)[series("x", "outage")], wanted)
 
 
-def test_f29_a_kill_between_answer_and_receipt_leaves_no_hole(server: RealServer, tmp_path: Path) -> None:
+def test_a_kill_between_answer_and_receipt_leaves_no_hole(server: RealServer, tmp_path: Path) -> None:
     start = beginning()
     command = [sys.executable, "-m", "tests.metrics.remote_writer_process", server.url, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

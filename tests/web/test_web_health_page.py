@@ -107,7 +107,7 @@ def test_machines_hear_of_jobs(desk: Desk) -> None:
     assert checks["job:digest"][0] == {"status": "warn", "observedValue": "overdue for 70 min"}
 
 
-def test_f26_a_page_without_a_database_is_one_sentence_and_one_line_in_the_log(desk: Desk) -> None:
+def test_a_page_without_a_database_is_one_sentence_and_one_line_in_the_log(desk: Desk) -> None:
     desk.sign_in()
     with desk.database.transaction() as tx:
         tx.exec_driver_sql("DROP TABLE incidents")

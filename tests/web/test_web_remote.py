@@ -105,7 +105,7 @@ def test_the_health_page_and_machines_hear_of_the_remote(desk: Desk, server: Fak
     ]
 
 
-def test_f26_an_outage_of_the_remote_warns_and_fails_nothing(desk: Desk, server: Fake) -> None:
+def test_an_outage_of_the_remote_warns_and_fails_nothing(desk: Desk, server: Fake) -> None:
     away = replace(
         WELL, trouble="metrics.example:9090: connection refused", since=NOW - 3600, behind=3600.0, late=True,
         queue_bytes=12_000_000, lost={"refused": 3},
