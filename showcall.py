@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import assembly
 import configuration
 import drill_commands
+import metrics_commands
 import own_log
 import upkeep
 from assembly import StartError
@@ -25,8 +26,7 @@ from dashboards.access import access
 from dashboards.grafana import GrafanaHttp
 from dashboards.trouble import GrafanaError
 from housekeeping.job import JobError
-from metrics.disk import checking
-from metrics.disk.damage import Damage
+from metrics_commands import MetricsFilesError
 from rehearsal import RehearsalError
 from settings import ConfigError
 from settings.schema import RunbookMode, Settings
@@ -68,7 +68,14 @@ def main() -> None:
         app(obj=time.time)
     except ConfigError as error:
         fail(str(error), EXIT_USAGE)
-    except (StartError, local.StackError, RehearsalError, DrillNotReadyError, JobError) as error:
+    except (
+        StartError,
+        local.StackError,
+        RehearsalError,
+        DrillNotReadyError,
+        JobError,
+        MetricsFilesError,
+    ) as error:
         fail(str(error), EXIT_PROBLEM)
 
 
@@ -292,23 +299,9 @@ def dashboards_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
     show([json.dumps(push.dashboard(load(config).settings), indent=2, ensure_ascii=False)])
 
 
-@metrics_app.command("check")
-def metrics_check(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None) -> None:
-    """Read every byte of the samples' files, also while Showcall runs; exit code 1 if any is damaged."""
-    folder = load(config, data_dir).settings.data_dir / assembly.STORE_FOLDER
-    table = Table("file", "bytes", "targets", "rows", "samples", "damage", box=None)
-    damage: list[Damage] = []
-    try:
-        for found in checking.check(folder):
-            damage += found.damage
-            numbers = map(str, (found.size, found.origins, found.rows, found.samples, len(found.damage)))
-            table.add_row(found.file, *numbers)
-    except OSError as error:
-        fail(f"{folder}: cannot be read ({error.strerror})", EXIT_USAGE)
-    out.print(table)
-    show(map(str, damage))
-    out.print(f"{folder}: {f'{len(damage)} damaged pieces' if damage else 'good'}", highlight=False)
-    sys.exit(EXIT_PROBLEM if damage else 0)
+metrics_app.command("check")(metrics_commands.check)
+metrics_app.command("export")(metrics_commands.export)
+metrics_app.command("import")(metrics_commands.import_)
 
 
 def show(lines: Iterable[str]) -> None:

@@ -23,11 +23,11 @@ from collector.exposition_grammar import (
     sample_line,
     timestamp,
 )
-from collector.exposition_numbers import canonical_bound, column
+from collector.exposition_numbers import column, with_canonical_bounds
 from collector.page_shape import PageShape
 from collector.round import ErrorKind
 from collector.source import ScrapeError
-from metrics.values import Floats, Labels, Metadata, label, labels_of
+from metrics.values import Floats, Labels, Metadata, label
 
 TOO_OLD_SECONDS = 3600.0
 TOO_NEW_SECONDS = 600.0
@@ -182,23 +182,10 @@ class PageParser:
         sample = sample_line(line, self._form)
         labels = self._known.get(sample.series)
         if labels is None:
-            labels = self._canonical(sample.labels)
+            labels = with_canonical_bounds(sample.labels, self._types)
             labels = self._same.setdefault(labels, labels)
             self._known[sample.series] = labels
         return SampleLine(sample.series, labels, sample.value, sample.stamp)
-
-    def _canonical(self, labels: Labels) -> Labels:
-        """Bucket bounds and quantiles in one spelling."""
-        pairs = dict(labels)
-        name = pairs["__name__"]
-        bounds = ("histogram", "gaugehistogram")
-        if "le" in pairs and self._types.get(name.removesuffix("_bucket")) in bounds:
-            pairs["le"] = canonical_bound(pairs["le"])
-        elif "quantile" in pairs and self._types.get(name) == "summary":
-            pairs["quantile"] = canonical_bound(pairs["quantile"])
-        else:
-            return labels
-        return labels_of(pairs)
 
     def _read_comment(self, line: str) -> None:
         if line in self._comment_cache:

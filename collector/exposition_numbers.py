@@ -2,11 +2,12 @@
 
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 import numpy as np
 
-from metrics.values import Floats
+from metrics.values import Floats, Labels, labels_of
 
 _ALPHABET = b"0123456789+-.eEiInNfFtTyYaA"
 _SIGNED_NAN = re.compile(r"[+-]nan", re.IGNORECASE)
@@ -31,6 +32,19 @@ def column(texts: list[str]) -> Floats | None:
     if any("i" not in texts[index].lower() for index in infinite):
         return None
     return values
+
+
+def with_canonical_bounds(labels: Labels, types: Mapping[str, str]) -> Labels:
+    """Labels of a series, bucket bounds and quantiles in one spelling; ``types`` by metric family."""
+    pairs = dict(labels)
+    name = pairs["__name__"]
+    if "le" in pairs and types.get(name.removesuffix("_bucket")) in ("histogram", "gaugehistogram"):
+        pairs["le"] = canonical_bound(pairs["le"])
+    elif "quantile" in pairs and types.get(name) == "summary":
+        pairs["quantile"] = canonical_bound(pairs["quantile"])
+    else:
+        return labels
+    return labels_of(pairs)
 
 
 def canonical_bound(text: str) -> str:

@@ -70,7 +70,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_explained(command: str) -> None:
-    assert re.search(rf"`showcall ((stack|dashboards) )?{command}\b", text("docs/commands.md"))
+    assert re.search(rf"`showcall ((stack|dashboards|metrics) )?{command}\b", text("docs/commands.md"))
 
 
 def own_metric_names() -> list[str]:

@@ -14,8 +14,10 @@ ROOMS = {
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping", "metrics",
-                 "own_log", "rehearsal", "settings", "stack", "upkeep", "web"},
+    "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping",
+                 "metrics_commands", "own_log", "rehearsal", "settings", "stack", "upkeep", "web"},
+    "metrics_commands": {"assembly", "configuration", "database", "metrics", "openmetrics_files", "settings"},
+    "openmetrics_files": {"collector", "metrics"},
     "drill_commands": {"assembly", "comparison", "configuration", "demonstration", "rehearsal", "settings",
                        "stack"},
     "comparison": {"comparison_figures", "comparison_report", "database", "rehearsal", "reports", "settings",

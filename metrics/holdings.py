@@ -1,0 +1,177 @@
+"""What the files of a store hold, read without changing any of them, also while a Showcall writes them."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from metrics import sealing
+from metrics.disk import block_file, label_text, recovery
+from metrics.disk.block_file import Decode, Section
+from metrics.disk.block_time import BLOCK_MS, block_name, block_start
+from metrics.disk.damage import Damage, DamageKind
+from metrics.disk.rows import Row
+from metrics.disk.stretch import Stretch, unpacked_series
+from metrics.feed import Feed
+from metrics.promql.frame import Times
+from metrics.promql.source import ABSENT
+from metrics.series_index import SeriesIndex
+from metrics.track import NOTHING, Track, between, picked
+from metrics.values import Labels
+
+_OPEN_BLOCKS = 64
+_REMEMBERED_SETS = 64
+_EVER = 2**62
+
+
+class ChangedError(Exception):
+    """A block was sealed anew while it was read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """Series of one origin in one block.
+
+    Attributes:
+        digest: equal ones mean equal label sets.
+        times: of its rows; empty where its series have timestamps of their own.
+        labels: of its series, unless they were not asked for.
+        track: the points of the series with a number; none where they are damaged.
+    """
+
+    origin: str
+    digest: bytes
+    times: Times
+    labels: Sequence[Labels]
+    track: Callable[[int], Track]
+
+
+class Holdings:
+    """The sealed blocks of a folder, and the rows that are not sealed yet, within [first, last] milliseconds.
+
+    Rows that are not sealed are read at once and kept packed; what comes later is not seen.
+
+    Attributes:
+        damage: what could not be read until now, each piece once.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+
+    def __init__(self, folder: Path, first: int, last: int) -> None:
+        self._folder = folder
+        self.damage: dict[Damage, None] = {}
+        self._rows = self._read_rows(first, last)
+        # In this order a block that is sealed meanwhile is seen twice, which does no harm.
+        starts = filter(None, (block_start(path.name) for path in folder.iterdir()))
+        sealed = [start for start in starts if start + BLOCK_MS > first and start <= last]
+        self._sealed = {start: self._state(start) for start in sealed}
+        self.starts = tuple(sorted({*sealed, *self._rows}))
+        self._labels = lru_cache(_REMEMBERED_SETS)(label_text.unpacked)
+        self._sections = lru_cache(_OPEN_BLOCKS)(self._read_block)
+
+    def sheets(self, start: int, *, with_labels: bool = False) -> list[Sheet]:
+        """What a block holds; of one that was deleted meanwhile nothing. Raises ChangedError."""
+        rows = self._rows.get(start, [])
+        begins = {sheet.origin: int(sheet.times[0]) for sheet in rows}
+        if start not in self._sealed:
+            return rows
+        sections = self._read_block(start, self._labels) if with_labels else self._sections(start, _none)
+        return [*(self._sheet(section, begins.get(section.origin)) for section in sections), *rows]
+
+    def _sheet(self, section: Section, end: int | None) -> Sheet:
+        """A section; its rows until rows of the same origin begin that are not sealed yet."""
+
+        def track(number: int) -> Track:
+            try:
+                found = section.track(number)
+            except ValueError as error:
+                self._note_series(section, number, error)
+                return NOTHING
+            return found if end is None or section.sparse else between(found, -_EVER, end)
+
+        return Sheet(section.origin, section.digest, section.times, section.labels, track)
+
+    def _read_block(self, start: int, labels_of: Decode) -> list[Section]:
+        path = self._folder / block_name(start)
+        try:
+            sections, damaged = block_file.read(path, labels_of)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            text = f"cannot be read ({error.strerror})"
+            sections, damaged = [], [Damage(path.name, DamageKind.UNREADABLE, 0, 0, text)]
+        if self._state(start) not in (self._sealed[start], None):
+            raise ChangedError(f"{path}: sealed anew while it was read; export again")
+        self.damage.update(dict.fromkeys(damaged))
+        return sections
+
+    def _state(self, start: int) -> tuple[int, int] | None:
+        """What tells a file from one that took its place."""
+        with suppress(FileNotFoundError):
+            found = (self._folder / block_name(start)).stat()
+            return found.st_ino, found.st_mtime_ns
+        return None
+
+    def _unsealed(self, block: int) -> bool:
+        """Whether a write-ahead file was written to after its block was sealed."""
+        with suppress(FileNotFoundError):
+            sealed = (self._folder / block_name(block)).stat().st_mtime
+            files = recovery.wal_files(self._folder)
+            return any(path.stat().st_mtime > sealed for start, path in files if start == block)
+        return True
+
+    def _read_rows(self, first: int, last: int) -> dict[int, list[Sheet]]:
+        """Rows of blocks that are not sealed, as they would be; every origin keeps what it brought.
+
+        All are replayed in the order of the files: where the clock was set back, they end what was before.
+        """
+        files = recovery.wal_files(self._folder)
+        unsealed = sorted({block for block, _ in files if self._unsealed(block)})
+        feeds: dict[str, tuple[Feed, SeriesIndex]] = {}
+        for path in (path for block, path in files if block in unsealed):
+            for row in self._whole_rows(path):
+                if row.origin not in feeds:
+                    index = SeriesIndex()
+                    feeds[row.origin] = Feed(row.origin, index), index
+                feeds[row.origin][0].recall(row)
+        wanted = [block for block in unsealed if block + BLOCK_MS > first and block <= last]
+        return {block: list(_sheets(block, feeds)) for block in wanted}
+
+    def _whole_rows(self, path: Path) -> Iterator[Row]:
+        for found in recovery.read(path):
+            if isinstance(found, Row):
+                yield found
+            # A file that is gone was deleted since it was listed, because its block was sealed.
+            elif isinstance(found, Damage) and path.exists():
+                self.damage[found] = None
+
+    def _note_series(self, section: Section, number: int, error: ValueError) -> None:
+        start, length = int(section.starts[number]), int(section.table[number, 0])
+        text = f"a series of {section.origin} ({error})"
+        self.damage[Damage(section.block, DamageKind.CHECKSUM, start, length, text)] = None
+
+
+def _none(_data: bytes, _count: int) -> tuple[Labels, ...]:
+    """Label sets that are not asked for."""
+    return ()
+
+
+def _sheets(block: int, feeds: Mapping[str, tuple[Feed, SeriesIndex]]) -> Iterator[Sheet]:
+    for origin, (feed, index) in feeds.items():
+        found = sealing.stretch(origin, feed.grid.view, index, block)
+        if found is not None:
+            yield _of_rows(found)
+
+
+def _of_rows(stretch: Stretch) -> Sheet:
+    times, packed = stretch.times, stretch.packed
+
+    def track(number: int) -> Track:
+        values, states = unpacked_series(packed[number], len(times))
+        return picked(Track(times, values, states), states != ABSENT)
+
+    digest = hashlib.blake2b(label_text.packed(stretch.labels), digest_size=16).digest()
+    return Sheet(stretch.origin, digest, times, stretch.labels, track)
