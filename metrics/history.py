@@ -15,11 +15,18 @@ from metrics.promql.extent import Extent
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import Indices, LabelSets
 from metrics.promql.source import Cells
-from metrics.series_index import Chosen, Members, SeriesIndex, predicate
+from metrics.series_index import Chosen, Members, SeriesIndex, accepting
 from metrics.snapshot import GridPart, GridSelection, Snapshot
-from metrics.values import Labels, label
+from metrics.values import Labels
 
 _REMEMBERED = 64
+
+Check = Callable[[], None]
+"""Called between two steps of work; raises QueryError when the time is up, may wait for what goes first."""
+
+
+def unhurried() -> None:
+    """There is no hurry."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,12 +78,13 @@ class History:
         chosen: Chosen,
         view_of: Callable[[str], GridView | None],
         blocks: tuple[Block, ...],
+        check: Check = unhurried,
     ) -> GridSelection:
         """The series that match in these blocks and in memory."""
         with self._lock:
             found = self._found.get(matchers)
         if found is None or found.chosen is not chosen or found.blocks != blocks:
-            found = find(matchers, chosen, blocks)
+            found = find(matchers, chosen, blocks, check)
             with self._lock:
                 self._found[matchers] = found
                 if len(self._found) > _REMEMBERED:
@@ -84,14 +92,20 @@ class History:
         parts = [HistoryPart(rows, view_of(rows.origin), self._blocks) for rows in found.rows]
         return GridSelection(Chosen(found.sets, ()), parts)
 
-    def within(self, touched: Extent) -> tuple[Block, ...]:
+    def within(self, touched: Extent, check: Check = unhurried) -> tuple[Block, ...]:
         """The blocks that a question needs."""
-        return tuple(self._blocks.between(*touched))
+        found = []
+        for block in self._blocks.each(*touched):
+            check()
+            found.append(block)
+        return tuple(found)
 
 
-def find(matchers: Sequence[Matcher], chosen: Chosen, blocks: tuple[Block, ...]) -> Found:
+def find(
+    matchers: Sequence[Matcher], chosen: Chosen, blocks: tuple[Block, ...], check: Check = unhurried
+) -> Found:
     """Which series match; a label set that several origins brought over time belongs to the newest."""
-    by_section = _matching(matchers, blocks)
+    by_section = _matching(matchers, blocks, check)
     owner: dict[Labels, str] = {}
     for members in chosen.members:
         owner.update((chosen.sets.labels[place], members.origin) for place in members.places)
@@ -109,23 +123,19 @@ def find(matchers: Sequence[Matcher], chosen: Chosen, blocks: tuple[Block, ...])
 Matched = Sequence[tuple[Block, Section, list[int]]]
 
 
-def _matching(matchers: Sequence[Matcher], blocks: Sequence[Block]) -> Matched:
-    accepts = _accepting(matchers)
+def _matching(matchers: Sequence[Matcher], blocks: Sequence[Block], check: Check) -> Matched:
+    accepts = accepting(matchers)
     known: dict[bytes, list[int]] = {}
     found = []
     for block in blocks:
         for section in block.sections:
             positions = known.get(section.digest)
             if positions is None:
+                check()
                 positions = known[section.digest] = matching(section.labels, accepts)
             if positions:
                 found.append((block, section, positions))
     return found
-
-
-def _accepting(matchers: Sequence[Matcher]) -> Callable[[Labels], bool]:
-    wanted = [(matcher.name, predicate(matcher)) for matcher in matchers]
-    return lambda labels: all(accepts(label(labels, name)) for name, accepts in wanted)
 
 
 def _rows(origin: str, places: Mapping[Labels, int], matched: Matched, chosen: Chosen) -> Rows:
@@ -227,11 +237,16 @@ class LongSnapshot(Snapshot):
     """The store as a question sees it that reaches back into sealed blocks."""
 
     def __init__(
-        self, index: SeriesIndex, grid_of: Callable[[str], Grid], history: History, touched: Extent
+        self,
+        index: SeriesIndex,
+        grid_of: Callable[[str], Grid],
+        history: History,
+        touched: Extent,
+        check: Check = unhurried,
     ) -> None:
         super().__init__(index, grid_of)
-        self._history = history
-        self._blocks = history.within(touched)
+        self._history, self._check = history, check
+        self._blocks = history.within(touched, check)
 
     def _select(self, matchers: tuple[Matcher, ...], chosen: Chosen) -> GridSelection:
-        return self._history.select(matchers, chosen, self._view, self._blocks)
+        return self._history.select(matchers, chosen, self._view, self._blocks, self._check)

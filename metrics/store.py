@@ -2,30 +2,28 @@
 
 import math
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from metrics import sealing
 from metrics.disk.block_time import BLOCK_MS
 from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
 from metrics.feed import Feed, Write, both
 from metrics.grid import Grid
-from metrics.history import History, LongSnapshot
+from metrics.history import Check, History, LongSnapshot
+from metrics.listing import Listing
 from metrics.promql import answers, inputs
 from metrics.promql.ast import Expr
 from metrics.promql.context import Budget, Context
 from metrics.promql.extent import Extent, extent
 from metrics.promql.frame import Times
-from metrics.promql.label_sets import LabelSets
 from metrics.promql.limits import Limits, check_steps
 from metrics.promql.notes import Notes
-from metrics.promql.parser import parse_selector
 from metrics.series_index import SeriesIndex
 from metrics.snapshot import Snapshot
+from metrics.upkeep import Upkeep
 from metrics.values import (
     PLAIN,
     Answer,
@@ -36,17 +34,14 @@ from metrics.values import (
     Metadata,
     QueryResult,
     Terms,
-    label,
+    always,
 )
 
 _SWEEP_MS = 10_000
 """How often grids that nobody appends to are looked at for old samples."""
 _EDGE_SECONDS = 9e12
-_GRACE_MS = 60_000
-"""How long after its end a block waits for rows of slow looks before it is sealed."""
-_SEAL_AGAIN_SECONDS = 30.0
-_UNSEALED_MS = 3_600_000
-"""How much longer than ``keep`` rows stay in memory that could not be sealed."""
+GoesOn = Callable[[], bool]
+"""As in ``Terms``."""
 
 
 class Store:
@@ -90,14 +85,12 @@ class Store:
         self._shelf = shelf
         self._write = both(None if shelf is None else shelf.write_ahead.write, outlet)
         self._history = None if shelf is None else History(shelf.blocks)
-        self._unsealed: set[int] = set()
-        self._sealing: set[int] = set()
-        self._given_up: set[int] = set()
-        self._seal_at = 0.0
-        # Every row from here on is in memory.
-        self._memory_since = -(2**62)
-        if shelf is not None:
-            self._recall(shelf)
+        self._listing = Listing(
+            self._index, self._feeds, None if shelf is None else shelf.blocks, self._snapshot
+        )
+        self._upkeep = None if shelf is None else Upkeep(shelf, self._feeds, self._index)
+        if shelf is not None and self._upkeep is not None:
+            self._recall(shelf, self._upkeep.begin())
 
     def append(self, batch: Batch) -> Appended:
         """Keep one look at one origin; a batch that is not newer than the origin's last one is refused."""
@@ -107,7 +100,8 @@ class Store:
             self._metadata.update(batch.metadata)
         if not appended.out_of_order:
             self._newest_ms = at
-            self._unsealed.add(at // BLOCK_MS * BLOCK_MS)
+            if self._upkeep is not None:
+                self._upkeep.appended(at)
         self._sweep(at)
         return appended
 
@@ -154,40 +148,32 @@ class Store:
         tree = answers.parsed(expr)
         return inputs.origins(tree, self._reaching(tree, self._context(np.array([_ms(at)]))))
 
-    def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
+    def series(
+        self, selectors: Sequence[str], start: float, end: float, goes_on: GoesOn = always
+    ) -> tuple[Labels, ...]:
         """Label sets with a sample in [start, end] that match any of the selector texts, sorted."""
-        snapshot = self._long_snapshot((_edge_ms(start), _edge_ms(end)))
-        found: set[Labels] = set()
-        for matchers in [parse_selector(text) for text in selectors]:
-            selection = snapshot.select(matchers)
-            found.update(inputs.with_samples(selection, _edge_ms(start) - 1, _edge_ms(end)))
-        return tuple(sorted(found))
+        return self._listing.series(selectors, _span(start, end), self._check(goes_on))
 
     def label_names(
-        self, selectors: Sequence[str] = (), start: float = -math.inf, end: float = math.inf
+        self,
+        selectors: Sequence[str] = (),
+        start: float = -math.inf,
+        end: float = math.inf,
+        goes_on: GoesOn = always,
     ) -> tuple[str, ...]:
-        """Label names in use, sorted; of the series that match, when selectors are given.
-
-        Names go with their series, so a time only decides whether anything was kept then at all.
-        """
-        chosen = self._matched(selectors)
-        if not self._reaches(start, end):
-            return ()
-        if not selectors:
-            return tuple(self._index.names())
-        return tuple(sorted({name for sets in chosen for labels in sets.labels for name, _ in labels}))
+        """Label names of what was kept in [start, end], sorted; with selectors, of the series that match."""
+        return self._listing.names(selectors, _span(start, end), self._check(goes_on))
 
     def label_values(
-        self, name: str, selectors: Sequence[str] = (), start: float = -math.inf, end: float = math.inf
+        self,
+        name: str,
+        selectors: Sequence[str] = (),
+        start: float = -math.inf,
+        end: float = math.inf,
+        goes_on: GoesOn = always,
     ) -> tuple[str, ...]:
-        """Values of one label, sorted; of the series that match, when selectors are given."""
-        chosen = self._matched(selectors)
-        if not self._reaches(start, end):
-            return ()
-        if not selectors:
-            return tuple(self._index.values(name))
-        found = {label(labels, name) for sets in chosen for labels in sets.labels}
-        return tuple(sorted(found - {""}))
+        """Values of one label in the same, sorted."""
+        return self._listing.values(name, selectors, _span(start, end), self._check(goes_on))
 
     def metadata(self) -> Mapping[str, Metadata]:
         """What the last expositions said of each metric, by metric name."""
@@ -216,58 +202,23 @@ class Store:
 
     def keep(self) -> None:
         """One turn of the store's own thread: make rows safe, seal a block, forget files. Raises OSError."""
-        if self._shelf is not None:
-            self._shelf.write_ahead.sync()
-            if self._seal_next(self._shelf):
-                self._shelf.retain(self._newest_ms)
-            self._shelf.forget_rows(self._newest_ms - self._keep_ms, self._unsealed)
+        if self._upkeep is not None:
+            self._upkeep.turn(self._newest_ms, self._keep_ms)
 
-    def _seal_next(self, shelf: Shelf) -> bool:
-        """Seal the oldest block that no row is to be expected for any more."""
-        now = self._newest_ms
-        due = [
-            block
-            for block in tuple(self._unsealed)
-            if block + BLOCK_MS + _GRACE_MS <= now and block not in self._given_up
-        ]
-        if not due or time.monotonic() < self._seal_at:
-            return False
-        block = min(due)
-        # A row that comes from now on puts it back among the unsealed.
-        self._sealing = {block}
-        self._unsealed.discard(block)
-        done = sealing.seal(shelf, block, self._feeds, self._index)
-        if not done:
-            self._unsealed.add(block)
-            self._seal_at = time.monotonic() + _SEAL_AGAIN_SECONDS
-        self._sealing = set()
-        return done
-
-    def _recall(self, shelf: Shelf) -> None:
-        sealed = shelf.sealed_without_rows()
-        if sealed is not None:
-            # Memory has no holes: what is older than rows that are sealed alone is sealed now, or later.
-            sealing.seal_rows_before(shelf, sealed)
-            self._memory_since = sealed
-        for row in shelf.recall(self._memory_since):
+    def _recall(self, shelf: Shelf, since: int) -> None:
+        for row in shelf.recall(since):
             self._feed(row.origin).recall(row)
             self._newest_ms = row.at
-        self._unsealed = shelf.unsealed()
-        self._given_up = {block for block in self._unsealed if block < self._memory_since}
 
     def _reaching(self, expr: Expr, context: Context) -> Context:
         """The context with sealed blocks in its source, if the expression looks at times before memory."""
-        if self._history is None:
+        if self._history is None or self._upkeep is None:
             return context
         touched = extent(expr, context)
-        if touched[0] >= self._memory_since:
+        if touched[0] >= self._upkeep.memory_since:
             return context
-        return replace(context, source=self._long_snapshot(touched))
-
-    def _long_snapshot(self, touched: Extent) -> Snapshot:
-        if self._history is None or touched[0] >= self._memory_since:
-            return self._snapshot()
-        return LongSnapshot(self._index, self._grid, self._history, touched)
+        check = context.budget.check_time
+        return replace(context, source=LongSnapshot(self._index, self._grid, self._history, touched, check))
 
     def _grid(self, origin: str) -> Grid:
         feed = self._feeds.get(origin)
@@ -290,12 +241,8 @@ class Store:
         finally:
             self._lock.release()
         floor = at - self._keep_ms
-        if self._shelf is not None:
-            waiting = (self._unsealed | self._sealing) - self._given_up
-            floor = min(floor, max(min(waiting, default=floor), floor - _UNSEALED_MS))
-            # These are sealed from their write-ahead files at the next start.
-            self._given_up |= {block for block in waiting if block < floor}
-            self._memory_since = max(self._memory_since, floor)
+        if self._upkeep is not None:
+            floor = self._upkeep.may_forget(floor)
         for feed in feeds:
             feed.drop_before(floor)
 
@@ -316,21 +263,15 @@ class Store:
             notes=Notes(),
         )
 
-    def _matched(self, selectors: Sequence[str]) -> list[LabelSets]:
-        snapshot = self._snapshot()
-        return [snapshot.select(matchers).sets for matchers in [parse_selector(text) for text in selectors]]
-
-    def _reaches(self, start: float, end: float) -> bool:
-        """Whether any row lies in [start, end]."""
-        first, last = _edge_ms(start), _edge_ms(end)
-        views = [feed.grid.view.times for feed in list(self._feeds.values())]
-        return any(len(at) and int(at[0]) <= last and first <= int(at[-1]) for at in views) and first <= last
+    def _check(self, goes_on: GoesOn) -> Check:
+        return Budget(self._limits.max_samples, goes_on).check_time
 
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _edge_ms(seconds: float) -> int:
-    """The same for an edge of time, which may be infinite."""
-    return _ms(max(-_EDGE_SECONDS, min(seconds, _EDGE_SECONDS)))
+def _span(start: float, end: float) -> Extent:
+    """Two times in milliseconds, which may be infinite."""
+    first, last = (_ms(max(-_EDGE_SECONDS, min(edge, _EDGE_SECONDS))) for edge in (start, end))
+    return first, last

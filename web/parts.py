@@ -106,15 +106,24 @@ class RemoteHealth:
 
 
 class SeriesBook(Protocol):
-    """Which series there are; selectors are PromQL, times Unix seconds, infinite for no bound."""
+    """Which series there are; selectors are PromQL, times Unix seconds, infinite for no bound.
 
-    def series(self, selectors: Sequence[str], start: float, end: float) -> Sequence[Labels]:
+    ``goes_on`` is asked as that of ``metrics.values.Terms``; where it says no, QueryError is raised.
+    """
+
+    def series(
+        self, selectors: Sequence[str], start: float, end: float, goes_on: Callable[[], bool]
+    ) -> Sequence[Labels]:
         """Label sets with a sample in [start, end] that match any selector, sorted."""
 
-    def label_names(self, selectors: Sequence[str], start: float, end: float) -> Sequence[str]:
+    def label_names(
+        self, selectors: Sequence[str], start: float, end: float, goes_on: Callable[[], bool]
+    ) -> Sequence[str]:
         """Label names in use, sorted; none where nothing was kept in that time."""
 
-    def label_values(self, name: str, selectors: Sequence[str], start: float, end: float) -> Sequence[str]:
+    def label_values(
+        self, name: str, selectors: Sequence[str], start: float, end: float, goes_on: Callable[[], bool]
+    ) -> Sequence[str]:
         """Values of one label, sorted; none where nothing was kept in that time."""
 
     def metadata(self) -> Mapping[str, Metadata]:

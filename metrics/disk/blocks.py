@@ -85,8 +85,12 @@ class Blocks:
 
     def between(self, first: int, last: int) -> list[Block]:
         """The blocks with any time in [first, last], oldest first; one that cannot be read is left out."""
+        return list(self.each(first, last))
+
+    def each(self, first: int, last: int) -> Iterator[Block]:
+        """The same, each opened when its turn comes."""
         wanted = [start for start in self.starts if start + BLOCK_MS > first and start <= last]
-        return [block for block in map(self._opened, wanted) if block is not None]
+        return (block for block in map(self._opened, wanted) if block is not None)
 
     def series(self, section: Section, number: int) -> Series:
         """Values and states of one series at the section's times; nothing where they are damaged."""

@@ -1,6 +1,6 @@
 """What an expression looks at: how old its samples are, and who brings them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from metrics.promql.instant import latest
 from metrics.promql.source import ABSENT, VALUE, Part, Selection
 from metrics.promql.tree import children
 from metrics.values import Labels
+
+_CELLS = 200_000
+"""Cells [series, times] that are looked at together."""
 
 
 def freshness(expr: Expr, context: Context) -> float | None:
@@ -30,13 +33,21 @@ def origins(expr: Expr, context: Context) -> frozenset[str]:
     return frozenset(found)
 
 
-def with_samples(selection: Selection, after: int, until: int) -> Iterator[Labels]:
-    """The label sets with a sample in (after, until], milliseconds."""
+def with_samples(
+    selection: Selection, after: int, until: int, check: Callable[[], None] = lambda: None
+) -> Iterator[Labels]:
+    """The label sets with a sample in (after, until], milliseconds.
+
+    ``check`` is called between two looks at some cells; it may raise.
+    """
     for part in selection.parts:
-        first, last = _between(part, after, until)
-        if first < last:
-            there = np.logical_or.reduce(part.cells(first, last).states == VALUE, axis=1)
-            yield from (selection.sets.labels[place] for place in part.places[there])
+        there = np.zeros(len(part.places), dtype=bool)
+        for first, last in _portions(part, after, until):
+            check()
+            there |= np.logical_or.reduce(part.cells(first, last).states == VALUE, axis=1)
+            if there.all():
+                break
+        yield from (selection.sets.labels[place] for place in part.places[there])
 
 
 def _selectors(expr: Expr, context: Context) -> Iterator[tuple[VectorSelector, Context, int]]:
@@ -79,6 +90,14 @@ def _seen(part: Part, after: int, until: int) -> bool:
         return False
     newest = part.cells(last - 1, last).states
     return bool((newest != ABSENT).any() or (part.cells(first, last).states != ABSENT).any())
+
+
+def _portions(part: Part, after: int, until: int) -> Iterator[tuple[int, int]]:
+    """Stretches of some cells each, the newest first."""
+    first, last = _between(part, after, until)
+    length = max(1, _CELLS // max(1, len(part.places)))
+    for end in range(last, first, -length):
+        yield max(first, end - length), end
 
 
 def _between(part: Part, after: int, until: int) -> tuple[int, int]:

@@ -213,7 +213,8 @@ def test_f22_a_block_that_the_disk_does_not_take_stays_in_memory_and_is_sealed_l
             store.keep()
         assert "cannot be sealed (No space left on device)" in shelf.troubles[0]
         same(store, memory, 2000, step=7.0)
-    store._seal_at = 0.0
+    assert store._upkeep is not None
+    store._upkeep._seal_at = 0.0
     kept(store)
     assert shelf.troubles == ()
     assert len(blocks_in(tmp_path)) == 2

@@ -5,13 +5,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from alerts.rule_outcome import RuleHealth
+from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
 from metrics.precedence import Precedence
 from metrics.promql import pieces
@@ -19,6 +22,7 @@ from metrics.store import Store
 from metrics.values import Batch, Terms, labels_of
 from tests.web.desk import NOW, Desk
 from web.app import create_app
+from web.prometheus_api.gate import QueryGate
 
 PATIENCE = 20.0
 """Seconds: far more than any of these may take, on a machine that has much else to do."""
@@ -118,6 +122,57 @@ def test_f29_other_callers_are_answered_while_one_asks_too_much(desk: Desk, stor
         assert heavy.is_alive()
     finally:
         heavy.join()
+
+
+LISTINGS = (
+    "/series?match[]=m", "/labels", "/label/n/values", "/labels?match[]=m", "/label/n/values?match[]=m",
+)  # fmt: skip
+
+
+@pytest.fixture
+def long_lived(desk: Desk, tmp_path: Path) -> Flask:
+    """An application over a store with 300 series, most of them in blocks alone; no token is asked for."""
+    store, begin = Store(keep=60.0, shelf=Shelf(tmp_path / "store")), NOW // 900 * 900
+    sets = tuple(labels_of({"__name__": "m", "n": str(number)}) for number in range(300))
+    for second in range(0, 3600, 100):
+        fresh = sets[second // 100 * 7 :]
+        store.append(Batch("many", begin + second, fresh, np.ones(len(fresh))))
+        store.keep()
+    store = Store(keep=60.0, shelf=Shelf(tmp_path / "store"))
+    web = desk.parts.settings.web.model_copy(update={"api_without_token": True})
+    settings = desk.parts.settings.model_copy(update={"web": web})
+    return create_app(replace(desk.parts, settings=settings, asker=store, series=store))
+
+
+@pytest.mark.parametrize("path", LISTINGS)
+def test_f29_a_listing_gives_way_to_rules_at_every_step_and_ends_at_its_timeout(
+    long_lived: Flask, path: str
+) -> None:
+    steps: list[None] = []
+    client, blocks = long_lived.test_client(), 3
+    long_lived.extensions["query_gate"] = QueryGate(give_way=lambda: steps.append(None))
+    whole = client.get(f"/api/v1{path}")
+    assert whole.status_code == 200
+    assert len(whole.get_json()["data"]) in (2, 300)
+    assert len(steps) >= blocks
+    steps.clear()
+    late = QueryGate(give_way=lambda: steps.append(None), clock=lambda: len(steps) * 1e6)
+    long_lived.extensions["query_gate"] = late
+    answer = client.get(f"/api/v1{path}")
+    assert outcome(answer) == (503, "timeout")
+    assert answer.get_json()["error"] == "query timed out in expression evaluation"
+    assert len(steps) == 1
+
+
+@pytest.mark.parametrize("path", LISTINGS)
+def test_f29_a_caller_lists_in_turn_with_what_else_it_asks(long_lived: Flask, path: str) -> None:
+    gate = long_lived.extensions["query_gate"] = QueryGate(patience=0.0)
+    client = long_lived.test_client()
+    with gate.turn("machine:127.0.0.1", 60.0):
+        answer = client.get(f"/api/v1{path}")
+        assert outcome(answer) == (503, "timeout")
+        assert answer.get_json()["error"] == "query timed out in query queue"
+    assert client.get(f"/api/v1{path}").status_code == 200
 
 
 def test_a_question_stops_where_it_is_when_its_time_is_up(store: Store) -> None:

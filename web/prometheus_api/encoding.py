@@ -3,7 +3,7 @@ a range query may have a million of them."""
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from metrics.promql.limits import timed_out
@@ -30,6 +30,11 @@ def result(found: QueryResult, goes_on: Callable[[], bool] = always) -> str:
 def written(data: object) -> str:
     """Plain data as JSON text without spaces."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def label_sets(sets: Sequence[Labels], goes_on: Callable[[], bool] = always) -> str:
+    """Label sets as a JSON array. Raises QueryError when the time is up."""
+    return _listed(_in_time(map(labels_json, sets), goes_on))
 
 
 def labels_json(labels: Labels) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response
 
 from metrics.errors import QueryError
 from metrics.promql import printer
@@ -17,7 +17,7 @@ from web.parts import parts
 from web.prometheus_api import encoding, parameters, syntax_tree
 from web.prometheus_api.answering import TRUNCATED, answered, nothing, success, written
 from web.prometheus_api.failure import ApiError, ErrorType, invalid, of_parameter
-from web.prometheus_api.gate import QueryGate
+from web.prometheus_api.turns import turn
 from web.security import machine
 
 GET_AND_POST = ("GET", "POST")
@@ -98,10 +98,7 @@ def _of(name: str, work: Callable[[], Found]) -> Found:
 def _asked(ask: Callable[[Terms], Answer[Matrix] | Answer[QueryResult]], most: int | None) -> Response:
     timeout = parameters.positive_duration_of("timeout") or math.inf
     lookback = parameters.lookback()
-    gate: QueryGate = current_app.extensions["query_gate"]
-    caller = g.session.user if g.session else f"machine:{request.remote_addr}"
-    seconds = min(timeout, parts().settings.metrics.query_timeout)
-    with gate.turn(caller, seconds) as goes_on:
+    with turn(timeout) as goes_on:
         answer = _of("query", lambda: ask(Terms(lookback, goes_on)))
         shown, truncated = _limited(answer.result, most)
         text = encoding.result(shown, goes_on)

@@ -15,6 +15,7 @@ from web.parts import parts
 from web.prometheus_api import encoding, parameters
 from web.prometheus_api.answering import TRUNCATED, answered, success, written
 from web.prometheus_api.failure import ApiError, ErrorType, of_parameter
+from web.prometheus_api.turns import turn
 from web.security import machine
 
 GET_AND_POST = ("GET", "POST")
@@ -36,12 +37,14 @@ def series() -> Response:
         raise ApiError(ErrorType.BAD_DATA, "no match[] parameter provided")
     most = parameters.limit()
     start, end = _span()
-    try:
-        found = parts().series.series(selectors, start, end)
-    except QueryError as error:
-        raise of_parameter(error, "match[]") from None
-    shown, warnings = _limited(found, most)
-    return written(f"[{','.join(map(encoding.labels_json, shown))}]", warnings)
+    with turn() as goes_on:
+        try:
+            found = parts().series.series(selectors, start, end, goes_on)
+        except QueryError as error:
+            raise of_parameter(error, "match[]") from None
+        shown, warnings = _limited(found, most)
+        text = encoding.label_sets(shown, goes_on)
+    return written(text, warnings)
 
 
 @blueprint.route("/labels", methods=GET_AND_POST)
@@ -51,7 +54,9 @@ def labels() -> Response:
     """Label names in use."""
     most = parameters.limit()
     start, end = _span()
-    shown, warnings = _limited(parts().series.label_names(parameters.texts("match[]"), start, end), most)
+    with turn() as goes_on:
+        found = parts().series.label_names(parameters.texts("match[]"), start, end, goes_on)
+    shown, warnings = _limited(found, most)
     return success(list(shown), warnings)
 
 
@@ -65,7 +70,8 @@ def label_values(name: str) -> Response:
         raise ApiError(ErrorType.BAD_DATA, f"invalid label name: {quoted(wanted)}")
     most = parameters.limit()
     start, end = _span()
-    found = parts().series.label_values(wanted, parameters.texts("match[]"), start, end)
+    with turn() as goes_on:
+        found = parts().series.label_values(wanted, parameters.texts("match[]"), start, end, goes_on)
     shown, warnings = _limited(found, most)
     return success(list(shown), warnings)
 
