@@ -9,7 +9,7 @@ import numpy as np
 from metrics.disk.rows import Row
 from metrics.grid import Grid
 from metrics.promql.label_sets import Indices
-from metrics.series_index import SeriesIndex
+from metrics.series_index import Holder, SeriesIndex
 from metrics.values import Appended, Batch, Labels
 
 Write: TypeAlias = Callable[[Row, tuple[int, ...]], None]
@@ -38,6 +38,7 @@ class Feed:
     def __init__(self, origin: str, index: SeriesIndex) -> None:
         self.grid = Grid()
         self._origin = origin
+        self._holder = Holder(origin)
         self._index = index
         self._lock = threading.Lock()
         self._labels: tuple[Labels, ...] | None = None
@@ -74,7 +75,7 @@ class Feed:
         with self._lock:
             if self._heard is None:
                 self._heard = False
-                self._index.silent(self._origin)
+                self._index.silent(self._holder)
             if self._last is not None and row.at <= self._last:
                 self._go_back(row.at)
             if self._is_new(tuple(row.labels)):
@@ -111,7 +112,7 @@ class Feed:
     def _hear(self) -> None:
         if self._heard is False:
             # Others may have taken over series meanwhile.
-            self._index.heard(self._origin)
+            self._index.heard(self._holder)
             self._labels = None
         self._heard = True
 
@@ -132,11 +133,11 @@ class Feed:
         return False
 
     def _meet(self, labels: tuple[Labels, ...]) -> None:
-        claimed = self._index.claim(labels, self._origin)
+        claimed = self._index.claim(labels, self._holder)
         places: dict[int, int] = {}
         elsewhere = 0
         for place, series in enumerate(claimed):
-            if series.origin != self._origin:
+            if series.holder != self._holder:
                 elsewhere += 1
             else:
                 places.setdefault(series.id, place)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,31 +16,43 @@ from metrics.values import Labels, label
 _CACHED_SELECTIONS = 2048
 
 
+class Holder(NamedTuple):
+    """Who brings a series, and how: in rows of a grid, or with timestamps of its own."""
+
+    origin: str
+    sparse: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One label set and the origin that it belongs to."""
+    """One label set and whose it is."""
 
     id: int
     labels: Labels
-    origin: str
+    holder: Holder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Members:
-    """The series of one origin in a selection: their rows in it, their ids, and where those lie.
+    """The series of one holder in a selection: their rows in it, their ids, and where those lie.
 
-    ``columns`` remembers the columns by layout; the number is how long the layout was then.
+    ``columns`` remembers the columns of a grid by layout; the number is how long the layout was then.
     """
 
-    origin: str
+    holder: Holder
     places: Indices
     ids: tuple[int, ...]
     columns: dict[Layout, tuple[int, Indices]] = field(default_factory=dict)
 
+    @property
+    def origin(self) -> str:
+        """Who brings them."""
+        return self.holder.origin
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen:
-    """The series that match, sorted by labels, and by origin."""
+    """The series that match, sorted by labels, and by holder."""
 
     sets: LabelSets
     members: tuple[Members, ...]
@@ -53,29 +66,35 @@ class SeriesIndex:
         self._next_id = 0
         self._version = 0
         self._versions: dict[str, int] = {}
-        self._silent: set[str] = set()
+        self._silent: set[Holder] = set()
         self._by_labels: dict[Labels, Series] = {}
         self._by_id: dict[int, Series] = {}
+        self._former: dict[tuple[Labels, Holder], Series] = {}
+        self._former_by_id: dict[int, Series] = {}
         self._postings: dict[str, dict[str, set[int]]] = {}
         self._chosen: dict[tuple[Matcher, ...], tuple[int, Chosen]] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def claim(self, wanted: Iterable[Labels], origin: str) -> list[Series]:
-        """The series of these label sets; new ones, and those of silent origins, belong to ``origin``."""
-        with self._lock:
-            return [self._claimed(labels, origin) for labels in wanted]
+    def claim(self, wanted: Iterable[Labels], holder: Holder) -> list[Series]:
+        """The series of these label sets; new ones belong to ``holder``.
 
-    def silent(self, origin: str) -> None:
-        """Nothing was heard of this origin since the start: what it once claimed may be claimed by others."""
+        So do those of silent holders, and those that the same origin brought in the other way. What their
+        former holders brought is found by ``former`` until it is forgotten.
+        """
         with self._lock:
-            self._silent.add(origin)
+            return [self._claimed(labels, holder) for labels in wanted]
 
-    def heard(self, origin: str) -> None:
-        """What this origin claims is its own."""
+    def silent(self, holder: Holder) -> None:
+        """Nothing was heard of this holder since the start: what it once claimed may be claimed by others."""
         with self._lock:
-            self._silent.discard(origin)
+            self._silent.add(holder)
+
+    def heard(self, holder: Holder) -> None:
+        """What this holder claims is its own."""
+        with self._lock:
+            self._silent.discard(holder)
 
     def forget(self, ids: Iterable[int]) -> None:
         """Remove series that have no samples any more."""
@@ -83,6 +102,16 @@ class SeriesIndex:
             for number in ids:
                 if number in self._by_id:
                     self._remove(self._by_id[number])
+                elif number in self._former_by_id:
+                    gone = self._former_by_id.pop(number)
+                    del self._former[gone.labels, gone.holder]
+
+    def former(self, matchers: Sequence[Matcher]) -> list[Series]:
+        """What other holders than the present ones brought of series that match all of the matchers."""
+        with self._lock:
+            found = list(self._former.values())
+        accepts = accepting(matchers) if found else None
+        return [series for series in found if accepts is not None and accepts(series.labels)]
 
     def select(self, matchers: tuple[Matcher, ...]) -> Chosen:
         """The series that match all of the matchers; the same object until they change."""
@@ -98,9 +127,10 @@ class SeriesIndex:
             return chosen
 
     def labels_of(self, ids: Iterable[int]) -> list[tuple[int, Labels]]:
-        """The label sets of series that are still known."""
+        """The label sets of series that are still known, those that others hold by now too."""
         with self._lock:
-            return [(number, self._by_id[number].labels) for number in ids if number in self._by_id]
+            found = ((number, self._by_id.get(number) or self._former_by_id.get(number)) for number in ids)
+            return [(number, series.labels) for number, series in found if series is not None]
 
     def names(self) -> list[str]:
         """All label names in use, sorted."""
@@ -112,16 +142,25 @@ class SeriesIndex:
         with self._lock:
             return sorted(self._postings.get(name, ()))
 
-    def _claimed(self, labels: Labels, origin: str) -> Series:
+    def _claimed(self, labels: Labels, holder: Holder) -> Series:
         found = self._by_labels.get(labels)
-        if found is not None and found.origin != origin and found.origin in self._silent:
+        if found is not None and (found.holder == holder or not self._gives_way(found.holder, holder)):
+            return found
+        if found is not None:
             self._remove(found)
-            found = None
-        return found or self._make(labels, origin)
+            self._former[labels, found.holder] = self._former_by_id[found.id] = found
+        return self._make(labels, holder)
 
-    def _make(self, labels: Labels, origin: str) -> Series:
-        series = Series(self._next_id, labels, origin)
-        self._next_id += 1
+    def _gives_way(self, present: Holder, other: Holder) -> bool:
+        return present in self._silent or present.origin == other.origin
+
+    def _make(self, labels: Labels, holder: Holder) -> Series:
+        series = self._former.pop((labels, holder), None)
+        if series is None:
+            series = Series(self._next_id, labels, holder)
+            self._next_id += 1
+        else:
+            del self._former_by_id[series.id]
         self._by_labels[labels] = self._by_id[series.id] = series
         for name, value in labels:
             self._postings.setdefault(name, {}).setdefault(value, set()).add(series.id)
@@ -151,12 +190,12 @@ class SeriesIndex:
 
     def _choose(self, matchers: Sequence[Matcher]) -> Chosen:
         found = sorted((self._by_id[number] for number in self._matching(matchers)), key=lambda s: s.labels)
-        rows: dict[str, list[int]] = {}
+        rows: dict[Holder, list[int]] = {}
         for row, series in enumerate(found):
-            rows.setdefault(series.origin, []).append(row)
+            rows.setdefault(series.holder, []).append(row)
         members = (
-            Members(origin, np.array(places, dtype=np.intp), tuple(found[row].id for row in places))
-            for origin, places in rows.items()
+            Members(holder, np.array(places, dtype=np.intp), tuple(found[row].id for row in places))
+            for holder, places in rows.items()
         )
         return Chosen(LabelSets([series.labels for series in found]), tuple(members))
 

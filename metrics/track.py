@@ -9,6 +9,9 @@ from metrics.promql.label_sets import Indices
 from metrics.promql.source import VALUE, States
 from metrics.values import Floats
 
+STALE_BITS = 0x7FF0000000000002
+"""The NaN by which Prometheus marks that a series ended."""
+
 
 class Track(NamedTuple):
     """Points of one series: ``times`` in milliseconds strictly ascending, states VALUE or STALE."""
@@ -48,4 +51,9 @@ def picked(track: Track, which: Indices | Bools) -> Track:
 def between(track: Track, first: int, last: int) -> Track:
     """The points in [first, last), milliseconds; views of the same arrays."""
     low, high = np.searchsorted(track.times, (first, last))
-    return Track(track.times[low:high], track.values[low:high], track.states[low:high])
+    return span(track, int(low), int(high))
+
+
+def span(track: Track, start: int, end: int) -> Track:
+    """The points at the positions [start, end); views of the same arrays."""
+    return Track(track.times[start:end], track.values[start:end], track.states[start:end])

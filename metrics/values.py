@@ -117,13 +117,45 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Pushed:
+    """Samples with timestamps of their own.
+
+    A series of this origin that is absent here does not become stale: only a sample with Prometheus' marker
+    (a NaN, bits 0x7ff0000000000002) says so, or that none has come for the lookback.
+
+    Attributes:
+        origin: who brings the series.
+        received: when they came, Unix seconds: judges their times (``metrics.acceptance``).
+        labels: one label set per sample; a label set may occur more than once.
+        times: Unix seconds, the same length.
+        values: float64, the same length.
+    """
+
+    origin: str
+    received: float
+    labels: tuple[Labels, ...]
+    times: Floats
+    values: Floats
+    metadata: Mapping[str, Metadata] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch."""
+    """What became of samples.
+
+    Attributes:
+        stored: are kept; those of a push that were there already, with the same value, count nowhere.
+        duplicates: had a time of which there was another value.
+        claimed_elsewhere: belong to a series that another origin brought first.
+        out_of_order: were older than their series' newest, and too late for that.
+        out_of_bounds: had a time too long ago, or too far ahead.
+    """
 
     stored: int
     duplicates: int = 0
     claimed_elsewhere: int = 0
     out_of_order: int = 0
+    out_of_bounds: int = 0
 
 
 class Asker(Protocol):

@@ -8,6 +8,7 @@ from metrics.disk import block_file, recovery
 from metrics.disk.block_file import Section
 from metrics.disk.block_time import block_start
 from metrics.disk.damage import Damage, DamageKind
+from metrics.disk.rows import Row
 from metrics.promql.source import VALUE
 
 
@@ -44,12 +45,12 @@ def _rows(path: Path) -> Checked:
     damage: list[Damage] = []
     origins: set[str] = set()
     rows = samples = 0
-    for found in recovery.read(path):
+    for found in recovery.read_all(path):
         if isinstance(found, Damage):
             damage.append(found)
         else:
             origins.add(found.origin)
-            rows, samples = rows + 1, samples + len(found.values)
+            rows, samples = rows + isinstance(found, Row), samples + len(found.values)
     return Checked(path.name, _size(path), len(origins), rows, samples, tuple(damage))
 
 

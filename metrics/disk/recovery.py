@@ -1,13 +1,14 @@
-"""Reading write-ahead files back: every row that is whole, and what is not."""
+"""Reading write-ahead files back: every row and push that is whole, and what is not."""
 
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from metrics.disk import label_text, rows
+from metrics.disk import label_text, pushes, rows
 from metrics.disk.block_time import wal_place
 from metrics.disk.damage import Damage, DamageKind
 from metrics.disk.frames import Framed, Gap, frames
+from metrics.disk.pushes import Push
 from metrics.disk.rows import LostContextError, Row, Unpack
 
 
@@ -22,6 +23,11 @@ def wal_files(folder: Path) -> list[tuple[int, Path]]:
 
 def read(path: Path) -> Iterator[Row | Damage]:
     """The rows of a file in the order they were written, and its damage in between."""
+    return (found for found in read_all(path) if not isinstance(found, Push))
+
+
+def read_all(path: Path) -> Iterator[Row | Push | Damage]:
+    """The rows and pushes of a file in the order they were written, and its damage in between."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -40,9 +46,11 @@ def _gap(file: str, gap: Gap) -> Damage:
     return Damage(file, kind, gap.offset, gap.end - gap.offset, text)
 
 
-def _row(file: str, piece: Framed, known: dict[str, Row], unpacked: Unpack) -> Row | Damage:
+def _row(file: str, piece: Framed, known: dict[str, Row], unpacked: Unpack) -> Row | Push | Damage:
     length = piece.end - piece.offset
     try:
+        if pushes.is_push(piece.payload):
+            return pushes.read(piece.payload, unpacked)
         return rows.read(piece.payload, known, unpacked)
     except LostContextError as error:
         text = f"a row of {error} that follows a lost one"

@@ -27,11 +27,12 @@ Positions: TypeAlias = npt.NDArray[np.int32]
 
 
 class Kind(IntEnum):
-    """What a record builds on."""
+    """What a record builds on; a push (``metrics.disk.pushes``) is none of a row."""
 
     HEAD = 1
     TURN = 2
     ROW = 3
+    PUSH = 4
 
 
 class LostContextError(ValueError):

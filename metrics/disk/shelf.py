@@ -11,6 +11,7 @@ from metrics.disk import recovery
 from metrics.disk.block_time import BLOCK_MS, block_name
 from metrics.disk.blocks import AnyStretch, Blocks
 from metrics.disk.damage import Damage, DamageKind
+from metrics.disk.pushes import Push
 from metrics.disk.rows import Row
 from metrics.disk.write_ahead import WriteAhead
 
@@ -66,8 +67,8 @@ class Shelf:
             return sum(path.stat().st_size for path in self._folder.iterdir())
         return 0
 
-    def recall(self, first: int = -(2**62), last: int = 2**62) -> Iterator[Row]:
-        """Every whole row of the write-ahead files of blocks in [first, last).
+    def recall(self, first: int = -(2**62), last: int = 2**62) -> Iterator[Row | Push]:
+        """Every whole row and push of the write-ahead files of blocks in [first, last).
 
         What is damaged is logged, counted and left out.
         """
@@ -75,7 +76,7 @@ class Shelf:
             if not first <= block < last:
                 continue
             damaged: list[Damage] = []
-            for found in recovery.read(path):
+            for found in recovery.read_all(path):
                 if isinstance(found, Damage):
                     damaged.append(found)
                 else:

@@ -1,4 +1,4 @@
-"""The write-ahead files: every row of every origin, written when it is appended, one file per block.
+"""The write-ahead files: every row and push of every origin, written when it comes, one file per block.
 
 A row is handed to the operating system before ``write`` returns, so a killed process loses nothing that it
 appended. ``sync`` makes files safe against power loss; a thread of its own calls it every second.
@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.disk import rows
+from metrics.disk import pushes, rows
 from metrics.disk.block_time import BLOCK_MS, wal_name, wal_place
 from metrics.disk.frames import frame
+from metrics.disk.pushes import Push
 from metrics.disk.rows import Row, Turn
 from metrics.values import Labels
 
@@ -81,7 +82,7 @@ class WriteAhead:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._files: dict[int, _File] = {}
-        self._last: dict[str, int] = {}
+        self._last: dict[tuple[str, bool], int] = {}
         self._number = 0
         self._closed = False
         self._trouble: Trouble | None = None
@@ -100,15 +101,11 @@ class WriteAhead:
 
     def write(self, row: Row, ids: tuple[int, ...]) -> None:
         """Write a row. ``ids`` are its series: the very same tuple as before means the same series."""
-        with self._lock:
-            if self._closed:
-                return
-            try:
-                self._write(row, ids)
-            except OSError as error:
-                self._failed(error)
-            except _PausedError:
-                self._unwritten += 1
+        self._guarded(lambda: self._write(row, ids))
+
+    def write_push(self, push: Push) -> None:
+        """Write a push into the file of the block in which it came, whatever the times of its samples are."""
+        self._guarded(lambda: self._write_push(push))
 
     def sync(self) -> None:
         """Make what was written safe against power loss."""
@@ -147,20 +144,43 @@ class WriteAhead:
                 os.close(file.descriptor)
             self._files.clear()
 
+    def _guarded(self, write: Callable[[], None]) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                write()
+            except OSError as error:
+                self._failed(error)
+            except _PausedError:
+                self._unwritten += 1
+
     def _write(self, row: Row, ids: tuple[int, ...]) -> None:
-        block = row.at // BLOCK_MS * BLOCK_MS
-        if row.at < self._last.get(row.origin, row.at):
+        key = row.origin, False
+        block, file = self._file(key, row.at)
+        self._put(block, file, frame(_record(row, ids, file.written.get(row.origin))))
+        _remember(file.written, row, ids)
+        self._last[key] = row.at
+
+    def _write_push(self, push: Push) -> None:
+        key = push.origin, True
+        self._put(*self._file(key, push.received), frame(pushes.record(push)))
+        self._last[key] = push.received
+
+    def _file(self, key: tuple[str, bool], at: int) -> tuple[int, _File]:
+        """The block of a time and its file, for an origin's rows or its pushes."""
+        if at < self._last.get(key, at):
             self._begin_again()
-        file = self._files.get(block) or self._opened(block)
-        record = frame(_record(row, ids, file.written.get(row.origin)))
+        block = at // BLOCK_MS * BLOCK_MS
+        return block, self._files.get(block) or self._opened(block)
+
+    def _put(self, block: int, file: _File, record: bytes) -> None:
         try:
             _write_whole(file.descriptor, record)
         except OSError:
             self._give_up(block, file)
             raise
         file.size += len(record)
-        _remember(file.written, row, ids)
-        self._last[row.origin] = row.at
         self._rows += 1
         self._bytes += len(record)
         self._trouble = None

@@ -18,7 +18,7 @@ from metrics.disk.frames import frame
 from metrics.disk.rows import Row
 from metrics.remote import records
 from metrics.remote.folder import Folder
-from metrics.remote.wire import STALE_BITS
+from metrics.track import STALE_BITS
 from metrics.values import Labels
 
 _MOST_IN_MEMORY = 2_000_000

@@ -14,9 +14,6 @@ import numpy.typing as npt
 
 from metrics.values import Floats, Labels
 
-STALE_BITS = 0x7FF0000000000002
-"""The NaN by which Prometheus marks that a series ended."""
-
 _TIMESERIES = _LABELS = b"\x0a"
 _SAMPLES, _VALUE, _TIMESTAMP = 0x12, 0x09, 0x10
 _NAME, _TEXT = b"\x0a", b"\x12"

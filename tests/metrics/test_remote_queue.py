@@ -17,8 +17,8 @@ from metrics.remote.http_call import Caller, Reply
 from metrics.remote.intake import Bounds, Intake
 from metrics.remote.outflow import Outflow, request
 from metrics.remote.sender import Pace, Sender
-from metrics.remote.wire import STALE_BITS
 from metrics.remote.writing import RemoteWrite
+from metrics.track import STALE_BITS
 from metrics.values import Labels
 from tests.metrics.remote_rows import START, Origin, series, written
 from tests.metrics.remote_servers import Fake, eventually, fake

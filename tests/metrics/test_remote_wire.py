@@ -7,7 +7,8 @@ import cramjam
 import numpy as np
 import pytest
 
-from metrics.remote.wire import STALE_BITS, Group, encoded_labels, varint, write_request
+from metrics.remote.wire import Group, encoded_labels, varint, write_request
+from metrics.track import STALE_BITS
 from metrics.values import Floats, Labels, labels_of
 from tests.metrics.remote_servers import decoded
 
