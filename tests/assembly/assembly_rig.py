@@ -129,10 +129,10 @@ def soon_drained(catalog: Catalog) -> Catalog:
 class InProcess:
     """A Showcall in this process, as assembly builds it."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, clock: Callable[[], float] = wall_clock) -> None:
         written = configuration.load(site.write())
         catalog = soon_drained(written.catalog)
-        self.showcall = assembly.build(replace(written, catalog=catalog), wall_clock)
+        self.showcall = assembly.build(replace(written, catalog=catalog), clock)
         self.story = Story(self.showcall.database)
         self._stopped = False
 

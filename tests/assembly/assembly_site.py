@@ -81,6 +81,12 @@ class Site:
         """The rules as they are shipped."""
         self.config["alerts"]["rule_files"] = [str(RULES / "*.yaml")]
 
+    def rules(self, text: str) -> None:
+        """A group of rules more, each written as in a rule file."""
+        lines = "\n".join(f"      {line}" for line in text.strip("\n").split("\n"))
+        (self.folder / "rules").mkdir(exist_ok=True)
+        (self.folder / "rules/more.yaml").write_text(f"groups:\n  - name: more\n    rules:\n{lines}\n")
+
     def target(self, name: str, kind: str, **keys: object) -> None:
         """Look at one thing more."""
         self.config["collector"]["targets"].append({"name": name, "kind": kind, **keys})

@@ -22,15 +22,12 @@ DISK_BYTES = 12 * 2**20
 ONCE = (
     TimelineKind.INCIDENT_OPENED, TimelineKind.RUN_PLANNED, TimelineKind.RUN_STARTED
 )  # fmt: skip
-NOTHING_DECIDES_BUT_MEMORY = """
-groups:
-  - name: memory
-    rules:
-      - record: memory:looks
-        expr: sum(count_over_time(up[1h]))
-      - alert: Watched
-        expr: memory:looks > 0
-        labels: {severity: info}
+IN_MEMORY = """
+- record: memory:looks
+  expr: sum(count_over_time(up[1h]))
+- alert: Watched
+  expr: memory:looks > 0
+  labels: {severity: info}
 """
 
 
@@ -46,8 +43,7 @@ def on_disk(disk: Path, stack: FakeStack) -> Iterator[Site]:
     redis = FakeRedis()
     site = Site(disk, stack, redis)
     site.config["housekeeping"] = {"disk_low_bytes": "1"}
-    (disk / "rules").mkdir()
-    (disk / "rules" / "memory.yaml").write_text(NOTHING_DECIDES_BUT_MEMORY)
+    site.rules(IN_MEMORY)
     yield site
     redis.go_down()
 
