@@ -15,7 +15,7 @@ from metrics.promql.extent import Extent
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import Indices, LabelSets
 from metrics.promql.source import Cells
-from metrics.series_index import Chosen, Members, SeriesIndex, accepting
+from metrics.series_index import Chosen, Holder, Members, SeriesIndex, accepting
 from metrics.snapshot import GridPart, GridSelection, Snapshot
 from metrics.values import Labels
 
@@ -153,7 +153,7 @@ def _rows(origin: str, places: Mapping[Labels, int], matched: Matched, chosen: C
     members = None
     if ours is not None:
         inside = np.array([row[chosen.sets.labels[place]] for place in ours.places], dtype=np.intp)
-        members = Members(origin, inside, ours.ids)
+        members = Members(Holder(origin), inside, ours.ids)
     return Rows(origin, np.array(list(places.values()), dtype=np.intp), tuple(blocks), members)
 
 

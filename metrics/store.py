@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from metrics.disk.block_time import BLOCK_MS
+from metrics.disk.pushes import Push
 from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
 from metrics.feed import Feed, Write, both
@@ -207,6 +208,8 @@ class Store:
 
     def _recall(self, shelf: Shelf, since: int) -> None:
         for row in shelf.recall(since):
+            if isinstance(row, Push):
+                continue
             self._feed(row.origin).recall(row)
             self._newest_ms = row.at
 
