@@ -234,7 +234,7 @@ class PageParser:
         if raw != self._order.raw:
             self._order = _without_duplicates(raw)
             return
-        shape = PageShape(lines, self._known, rows.texts, values)
+        shape = PageShape(lines, self._known, values)
         self._shape = shape if shape.samples == len(raw) else None
 
     def _forget_churn(self, lines: int) -> None:

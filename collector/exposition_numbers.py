@@ -2,36 +2,52 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
+from pydantic_core import from_json
 
 from metrics.values import Floats, Labels, labels_of
 
-_ALPHABET = b"0123456789+-.eEiInNfFtTyYaA"
+_ALPHABET = b"0123456789+-.eEiInNfFtTyYaA,"
 _SIGNED_NAN = re.compile(r"[+-]nan", re.IGNORECASE)
 
 
-def column(texts: list[str]) -> Floats | None:
+def column(texts: Sequence[str]) -> Floats | None:
     """All values of a page, or None when one of them is not a number or out of range.
 
     ``float`` alone is too lenient (underscores, blanks, signed NaN) and makes infinity of 1e400; the alphabet
     and two tests over the joined text shut that out without a Python step per sample.
     """
-    joined = "".join(texts)
-    if joined.encode().translate(None, _ALPHABET):
+    joined = ",".join(texts)
+    if joined.encode().translate(None, _ALPHABET) or joined.count(",") != max(len(texts) - 1, 0):
         return None
     if ("n" in joined or "N" in joined) and _SIGNED_NAN.search(joined):
         return None
-    try:
-        values = np.fromiter(map(float, texts), np.float64, len(texts))
-    except ValueError:
-        return None
-    infinite = np.flatnonzero(np.isinf(values))
+    values = _as_json(joined, len(texts))
+    if values is None:
+        try:
+            values = np.fromiter(map(float, texts), np.float64, len(texts))
+        except ValueError:
+            return None
+    infinite = np.flatnonzero(np.isinf(values)).tolist()
     if any("i" not in texts[index].lower() for index in infinite):
         return None
     return values
+
+
+def _as_json(joined: str, count: int) -> Floats | None:
+    """Almost every page writes its numbers as JSON does, whose reader takes a quarter of the time.
+
+    None for any other spelling, and for -0, which JSON's whole numbers do not know.
+    """
+    if joined.startswith("-0") or ",-0" in joined:
+        return None
+    try:
+        return np.fromiter(from_json(f"[{joined}]"), np.float64, count)
+    except (ValueError, OverflowError):
+        return None
 
 
 def with_canonical_bounds(labels: Labels, types: Mapping[str, str]) -> Labels:
