@@ -217,10 +217,10 @@ def _import(settings: Settings, reach: Reach, files: list[str], status: Status) 
         _read(files, source, intake, status)
         for done, _ in enumerate(importing.seal(shelf, spool, source.labels), 1):
             status.update(f"{done} of {len(intake.blocks)} blocks")
-    if shelf.blocks.size > kept.retention_bytes:
+    if shelf.size > kept.retention_bytes:
         say(
-            f"{folder}: {shelf.blocks.size:,} bytes of blocks, over metrics.retention_bytes "
-            f"({kept.retention_bytes:,}): the oldest go when the next one is sealed"
+            f"{folder}: {shelf.size:,} bytes of samples, over metrics.retention_bytes "
+            f"({kept.retention_bytes:,}): the oldest blocks go when Showcall runs"
         )
     return intake
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from metrics.disk.block_time import BLOCK_MS
 from metrics.disk.pushes import Push
 from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
@@ -191,9 +190,9 @@ class Store:
         views = [feed.grid.view.times for feed in tuple(self._feeds.values())]
         firsts = [int(times[0]) for times in views if len(times)]
         begins = [max(min(firsts), self._swept_ms - self._keep_ms)] if firsts else []
-        if self._shelf is not None:
-            # The first block may begin with the first row that there ever was, anywhere in it.
-            begins += [start + BLOCK_MS for start in self._shelf.blocks.starts[:1]]
+        sealed = None if self._shelf is None else self._shelf.blocks.rows_from()
+        if sealed is not None:
+            begins.append(sealed)
         return min(begins) / 1000.0 if begins else None
 
     @property

@@ -12,6 +12,7 @@ from metrics.series_index import SeriesIndex
 _GRACE_MS = 60_000
 """How long after its end a block waits for rows of slow looks before it is sealed."""
 _SEAL_AGAIN_SECONDS = 30.0
+_RETAIN_SECONDS = 60.0
 _UNSEALED_MS = 3_600_000
 """How much longer than usual rows stay in memory that could not be sealed."""
 
@@ -30,6 +31,7 @@ class Upkeep:
         self._sealing: set[int] = set()
         self._given_up: set[int] = set()
         self._seal_at = 0.0
+        self._retain_at = 0.0
         self._memory_since = -(2**62)
 
     @property
@@ -62,8 +64,9 @@ class Upkeep:
             keep_ms: how long rows stay in memory.
         """
         self._shelf.write_ahead.sync()
-        if self._seal_next(now):
+        if self._seal_next(now) or time.monotonic() >= self._retain_at:
             self._shelf.retain(now)
+            self._retain_at = time.monotonic() + _RETAIN_SECONDS
         self._shelf.forget_rows(now - keep_ms, self._unsealed)
 
     def may_forget(self, before: int) -> int:

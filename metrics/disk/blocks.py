@@ -54,6 +54,7 @@ class Blocks:
         self._note = note
         self._lock = threading.Lock()
         self._sizes: dict[int, int] = {}
+        self._first_rows: dict[int, int | None] = {}
         self._open: OrderedDict[int, Block] = OrderedDict()
         self._sets: OrderedDict[bytes, tuple[Labels, ...]] = OrderedDict()
         self._decoded: OrderedDict[tuple[Section, int], Track | None] = OrderedDict()
@@ -142,7 +143,19 @@ class Blocks:
         with self._lock:
             self._sizes[start] = size
             self._open.pop(start, None)
+            self._first_rows.pop(start, None)
         return size
+
+    def rows_from(self) -> int | None:
+        """Since when every row is in blocks that was not lost by age (milliseconds); None without any row.
+
+        Blocks go oldest first, so all rows after the first one that is left are there. It counts from the end
+        of its 15 minutes: they may begin with the first row that there ever was, anywhere in them. Blocks
+        without rows say nothing: what was imported into a time whose rows are gone.
+        """
+        firsts = (self._first_row(start) for start in self.starts)
+        first = next((first for first in firsts if first is not None), None)
+        return None if first is None else (first // BLOCK_MS + 1) * BLOCK_MS
 
     def forget(self, before: int, most_bytes: int) -> int:
         """Delete blocks that end at ``before`` or earlier, and the oldest while all are too big; how many.
@@ -160,8 +173,17 @@ class Blocks:
             with self._lock:
                 del self._sizes[start]
                 self._open.pop(start, None)
+                self._first_rows.pop(start, None)
             gone += 1
         return gone
+
+    def _first_row(self, start: int) -> int | None:
+        if start not in self._first_rows:
+            block = self._opened(start)
+            sections = () if block is None else block.sections
+            firsts = [int(section.times[0]) for section in sections if len(section.times)]
+            self._first_rows[start] = min(firsts, default=None)
+        return self._first_rows[start]
 
     def _opened(self, start: int) -> Block | None:
         with self._lock:

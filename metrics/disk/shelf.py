@@ -25,7 +25,7 @@ class Shelf:
     Args:
         folder: made when it is not there. Only one process may use it: the data directory's lock sees to it.
         retention: seconds that sealed blocks are kept.
-        retention_bytes: how big they may be together; the oldest go first.
+        retention_bytes: how big all files may be together; the oldest blocks go first.
 
     Raises:
         OSError: the folder cannot be made.
@@ -63,9 +63,13 @@ class Shelf:
     @property
     def size(self) -> int:
         """Bytes of all files."""
+        found = 0
         with suppress(OSError):
-            return sum(path.stat().st_size for path in self._folder.iterdir())
-        return 0
+            for path in self._folder.iterdir():
+                # One that is deleted meanwhile takes no room.
+                with suppress(OSError):
+                    found += path.stat().st_size
+        return found
 
     def recall(self, first: int = -(2**62), last: int = 2**62) -> Iterator[Row | Push]:
         """Every whole row and push of the write-ahead files of blocks in [first, last).
@@ -127,7 +131,8 @@ class Shelf:
                 self.write_ahead.forget(block)
 
     def retain(self, now: int) -> None:
-        """Delete sealed blocks that are too old, or the oldest while there are too many bytes."""
-        gone = self.blocks.forget(now - self._retention_ms, self._retention_bytes)
+        """Delete sealed blocks that are too old, or the oldest while all files have too many bytes."""
+        others = self.size - self.blocks.size
+        gone = self.blocks.forget(now - self._retention_ms, self._retention_bytes - others)
         if gone:
             structlog.get_logger().info("store_blocks_forgotten", blocks=gone)

@@ -12,6 +12,7 @@ from metrics.disk import block_file
 from metrics.disk.block_time import BLOCK_MS
 from metrics.disk.damage import DamageKind
 from metrics.disk.shelf import Shelf
+from metrics.disk.sparse_stretch import packed_points, sparse_stretch
 from metrics.disk.stretch import packed_series, unpacked_series
 from metrics.values import Batch, Labels, labels_of
 from tests.metrics.disk_histories import histories
@@ -234,6 +235,41 @@ def test_blocks_go_by_age_and_by_size_the_oldest_first(tmp_path: Path) -> None:
         small.keep()
     assert len(blocks_in(tmp_path)) == 1
     assert blocks_in(tmp_path)[0] > newest
+
+
+def test_the_bound_of_bytes_counts_write_ahead_files_too(tmp_path: Path) -> None:
+    """They stay, so fewer blocks may."""
+    store = store_in(tmp_path, SHORT)
+    for each in rows_of(500, 10.0):
+        store.append(each)
+        store.keep()
+    blocks, ahead = (sum(p.stat().st_size for p in tmp_path.glob(f"*.{end}")) for end in ("block", "wal"))
+    count = len(blocks_in(tmp_path))
+    shelf = Shelf(tmp_path, retention_bytes=blocks + ahead)
+    assert shelf.size == blocks + ahead
+    Store(shelf=shelf, keep=SHORT).keep()
+    assert len(blocks_in(tmp_path)) == count
+    Store(shelf=Shelf(tmp_path, retention_bytes=blocks + ahead // 2), keep=SHORT).keep()
+    assert 1 <= len(blocks_in(tmp_path)) < count
+    assert sum(p.stat().st_size for p in tmp_path.glob("*.wal")) == ahead
+
+
+def test_a_store_holds_everything_from_its_first_row_on_whatever_was_imported_before(tmp_path: Path) -> None:
+    store = store_in(tmp_path, SHORT)
+    assert store.holds_from is None
+    for each in rows_of(500, 10.0, start=450.0):
+        store.append(each)
+        store.keep()
+    assert store.holds_from == BEGIN + 900
+    start = round(BEGIN * 1000) - 40 * BLOCK_MS
+    points = packed_points(np.array([start + 5]), np.array([1.0]), np.array([1], dtype=np.uint8))
+    imported = [sparse_stretch("import", [(NAMES[0], points)])]
+    for block in (start, round(BEGIN * 1000)):
+        Shelf(tmp_path).blocks.seal(block, imported)
+    again = Store(shelf=Shelf(tmp_path, retention=4000), keep=SHORT)
+    assert again.holds_from == BEGIN + 900
+    again.keep()
+    assert again.holds_from == BEGIN + 1800
 
 
 def test_f11_blocks_of_a_clock_that_nobody_holds_to_give_way_to_what_comes(tmp_path: Path) -> None:
