@@ -12,6 +12,9 @@ import comparison
 from alerts import timeline_store
 from alerts.alert_state import Alert, AlertState
 from alerts.timeline import NewTimelineRow, TimelineKind
+from collector.round import ErrorKind, TargetReport
+from runbooks import lever_store
+from runbooks.lever_store import KnownLever
 from stack.drills.comparison_file import Made
 from tests.stack.comparison_story import good_comparison
 from tests.web import frozen_evidence
@@ -149,6 +152,14 @@ def test_s06_markup_in_a_label_a_title_or_a_note_stays_text(
 @pytest.mark.parametrize("browser", [360, 1440], indirect=True)
 def test_no_page_is_wider_than_the_screen(served: str, desk: Desk, browser: Browser) -> None:
     number = desk.open_incident(title="Connection pool exhausted: requests wait for a database connection")
+    unread = "GET http://127.0.0.1:18081/actuator/circuitbreakers/databaseCommands: connection refused"
+    with desk.database.transaction() as tx:
+        known = KnownLever("cap", "Cap on active users", "queue", "users", 1000.0, None, NOW, unread)
+        lever_store.save(tx, known)
+    error = f"{'/folder' * 40}/stack.json does not exist"
+    desk.reports.append(
+        TargetReport("containers", "local_processes", NOW, 0.0, False, 0, ErrorKind.GONE, error, None)
+    )
     frozen_evidence.store(
         desk, number, frozen_evidence.pool(), frozen_evidence.statements(), frozen_evidence.redis(),
         frozen_evidence.log("x" * 600),
