@@ -15,6 +15,8 @@ _SEAL_AGAIN_SECONDS = 30.0
 _RETAIN_SECONDS = 60.0
 _UNSEALED_MS = 3_600_000
 """How much longer than usual rows stay in memory that could not be sealed."""
+_STUCK_SECONDS = 60.0
+"""Without a turn for so long nothing can be sealed."""
 
 
 class Upkeep:
@@ -31,6 +33,7 @@ class Upkeep:
         self._sealing: set[int] = set()
         self._given_up: set[int] = set()
         self._seal_at = 0.0
+        self._turned_at = time.monotonic()
         self._retain_at = 0.0
         self._memory_since = -(2**62)
 
@@ -64,6 +67,7 @@ class Upkeep:
             keep_ms: how long rows stay in memory.
         """
         self._shelf.write_ahead.sync()
+        self._turned_at = time.monotonic()
         if self._seal_next(now) or time.monotonic() >= self._retain_at:
             self._shelf.retain(now)
             self._retain_at = time.monotonic() + _RETAIN_SECONDS
@@ -72,11 +76,19 @@ class Upkeep:
     def may_forget(self, before: int) -> int:
         """Up to where memory may forget, if it wants to forget what is older than ``before``."""
         waiting = (self._unsealed | self._sealing) - self._given_up
-        floor = min(before, max(min(waiting, default=before), before - _UNSEALED_MS))
+        floor = min(before, min(waiting, default=before))
+        if self._cannot_seal:
+            floor = max(floor, before - _UNSEALED_MS)
         # These are sealed from their write-ahead files at the next start.
         self._given_up |= {block for block in waiting if block < floor}
         self._memory_since = max(self._memory_since, floor)
         return floor
+
+    @property
+    def _cannot_seal(self) -> bool:
+        """Else blocks wait only for their turn, however far the clock was set forward meanwhile."""
+        now = time.monotonic()
+        return now < self._seal_at or now - self._turned_at > _STUCK_SECONDS
 
     def _seal_next(self, now: int) -> bool:
         """Seal the oldest block that no row is to be expected for any more."""

@@ -1,10 +1,10 @@
 #!/bin/sh
 # What some tests need beyond PyPI: Chromium for the console, Prometheus, promtool and VictoriaMetrics to compare
-# with and to write to, openssl for certificates; and Prometheus 3.5 from Debian unstable, unpacked into a folder
-# of its own under ~/.cache.
+# with and to write to, openssl for certificates, strace to make fsync fail; and Prometheus 3.5 from Debian unstable,
+# unpacked into a folder of its own under ~/.cache.
 # Without apt nothing is installed and those tests are reported as skipped, by name.
 set -eu
-packages="chromium fonts-noto-cjk openssl prometheus victoria-metrics"
+packages="chromium fonts-noto-cjk openssl prometheus strace victoria-metrics"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/showcall/prometheus-3.5"
 
 say() { echo "test-deps: $1"; }

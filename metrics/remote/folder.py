@@ -1,13 +1,14 @@
 """The folder of the queue: numbered segments, and how far the remote has acknowledged them.
 
     <folder>/00000007.segment   frames of records; only the newest is written to, by one process
-    <folder>/sent               two numbers: segment, and the byte up to which it is acknowledged
+    <folder>/sent               segment, the byte up to which it is acknowledged, and a checksum of both
 
 One thread writes segments, another reads them; the lock is held for bookkeeping only, never while files are
 read or written.
 """
 
 import threading
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +100,7 @@ class Folder:
         for number in [each for each in self.numbers() if each < position.segment]:
             self.forget(number)
         spare = self._path / f"{_SENT}.new"
-        spare.write_text(f"{position.segment} {position.offset}\n", encoding="ascii")
+        spare.write_text(_sent_text(position), encoding="ascii")
         spare.replace(self._path / _SENT)
 
     def drop(self, number: int) -> int:
@@ -120,11 +121,18 @@ class Folder:
 
     def _read_sent(self) -> Position:
         try:
-            segment, offset = (self._path / _SENT).read_text(encoding="ascii").split()
-            return Position(int(segment), int(offset))
+            text = (self._path / _SENT).read_text(encoding="ascii")
+            segment, offset, _ = text.split()
+            position = Position(int(segment), int(offset))
         except (OSError, ValueError):
-            # Without it everything is sent again: the remote has equal samples already and says so.
-            return Position(0, 0)
+            text, position = "", Position(0, 0)
+        # Without it everything is sent again: the remote has equal samples already and says so.
+        return position if text == _sent_text(position) else Position(0, 0)
+
+
+def _sent_text(position: Position) -> str:
+    numbers = f"{position.segment} {position.offset}"
+    return f"{numbers} {zlib.crc32(numbers.encode()):08x}\n"
 
 
 def _numbers(path: Path) -> list[int]:

@@ -89,6 +89,30 @@ def test_every_metric_of_our_own_is_explained(name: str) -> None:
     assert f"`{name}`" in text("docs/metrics.md")
 
 
+def rows_of_faults() -> dict[str, str]:
+    """Each row of the table of faults by its id."""
+    return dict(re.findall(r"^\| (F\d\d) \|(.*)$", text("docs/faults.md"), flags=re.MULTILINE))
+
+
+def defined_tests() -> set[str]:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    return {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}
+
+
+@pytest.mark.parametrize("fault", sorted(rows_of_faults()))
+def test_every_fault_that_is_told_names_tests_that_there_are(fault: str) -> None:
+    row = rows_of_faults()[fault]
+    named = set(re.findall(r"`(test_\w+)`", row))
+    assert named - defined_tests() == set()
+    assert all(name.startswith(f"test_{fault.lower()}_") for name in named)
+    assert named or "Not to be had yet" in row
+
+
+def test_every_fault_of_the_store_and_the_rules_is_told() -> None:
+    wanted = {f"F{number}" for number in (*range(22, 32), 34)}
+    assert wanted <= rows_of_faults().keys()
+
+
 @pytest.mark.parametrize(
     "name", ["README.md", "ARCHITECTURE.md", *[str(path.relative_to(ROOT)) for path in DOCS.rglob("*.md")]]
 )

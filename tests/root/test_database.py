@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from database import Database, DataDirectoryInUseError, DataDirectoryLock
 
@@ -72,3 +73,24 @@ def test_f28_a_second_holder_of_a_data_directory_is_refused_and_told_who_has_it(
         DataDirectoryLock(tmp_path)
     first.release()
     DataDirectoryLock(tmp_path).release()
+
+
+def test_f24_a_log_of_the_database_that_is_cut_anywhere_gives_every_commit_before_the_cut(
+    database: Database, tmp_path: Path
+) -> None:
+    for number in range(6):
+        with database.transaction() as tx:
+            tx.execute(text(f"insert into things values ('{number}')"))
+    whole, log = (tmp_path / "some.db").read_bytes(), (tmp_path / "some.db-wal").read_bytes()
+    counts = []
+    for number, length in enumerate(range(0, len(log) + 1, 1000)):
+        copy = tmp_path / f"{number}.db"
+        copy.write_bytes(whole)
+        Path(f"{copy}-wal").write_bytes(log[:length])
+        found = Database(f"sqlite:///{copy}")
+        with suppress(OperationalError):  # the table itself is not there yet
+            counts.append(len(names(found)))
+            assert names(found) == [str(each) for each in range(counts[-1])]
+        found.close()
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
