@@ -2,6 +2,7 @@
 
 import http
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from collector.deadline import Deadline
 from collector.exposition import Page, PageParser
@@ -14,6 +15,7 @@ from collector.source import Scraped, ScrapeError
 
 ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 REDIRECTS = 3
+_HEADERS = MappingProxyType({"Accept": ACCEPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class ActuatorSource:
 
     def fetch(self, at: float, deadline: Deadline) -> Scraped:
         """Ask for the page and parse it within one deadline."""
-        answer = self._fetcher.get({"Accept": ACCEPT}, deadline)
+        answer = self._fetcher.get(_HEADERS, deadline)
         refuse_status(answer)
         form = page_format(answer.content_type, self._settings.fallback)
         try:
@@ -50,6 +52,14 @@ class ActuatorSource:
             )
             raise ScrapeError(ErrorKind.TIMEOUT, text) from None
         return Scraped(page.labels, page.values, page.metadata, notes=_notes(page), seen=page.seen)
+
+    def ask(self, deadline: Deadline) -> int | None:
+        """As in ``AsksAhead``."""
+        return self._fetcher.ask(_HEADERS, deadline)
+
+    def arrived(self) -> bool:
+        """As in ``AsksAhead``."""
+        return self._fetcher.arrived()
 
     def close(self) -> None:
         """Drop the kept connection."""

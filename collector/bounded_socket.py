@@ -25,6 +25,12 @@ class BoundedSocket(socket.socket):
         self.settimeout(self.deadline.left())
         return super().recv(bufsize, flags)
 
+    def recv_now(self, bufsize: int) -> bytes:
+        """What is there already. Raises BlockingIOError without anything."""
+        if self.gettimeout() != 0.0:
+            self.settimeout(0.0)
+        return super().recv(bufsize)
+
     def sendall(self, data: Any, flags: int = 0) -> None:
         """As in the base class, bounded."""
         self.settimeout(self.deadline.left())

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from collector.bounded_socket import connect, is_idle, start_tls
+from collector.asked_ahead import AskedAhead
+from collector.bounded_socket import BoundedSocket, connect, is_idle, start_tls
 from collector.deadline import Deadline
 from collector.failures import WIRE_ERRORS, wire_error
 from collector.http_body import read_body
@@ -71,13 +72,14 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """An open connection, what opening it took, and whether it has served before."""
+    """An open connection, what opening it took, whether it has served before, and what it was asked."""
 
     sock: AnySocket
     phases: Phases
     certificate: bytes | None
     ip: int
     reused: bool = False
+    ahead: AskedAhead | None = None
 
 
 class HttpFetcher:
@@ -98,6 +100,7 @@ class HttpFetcher:
         self._resolver = resolver
         self._context: ssl.SSLContext | None = None
         self._kept: _Connection | None = None
+        self._asked_ahead: _Connection | None = None
         self._asked: tuple[SplitResult, Mapping[str, str], bytes] | None = None
 
     def get(self, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
@@ -118,17 +121,55 @@ class HttpFetcher:
             followed += 1
             url = urljoin(url, answer.location)
 
+    def ask(self, headers: Mapping[str, str], deadline: Deadline) -> int | None:
+        """Send the next question now, so that ``get`` finds its answer on the way.
+
+        Returns:
+            The descriptor that its answer comes by; None where there is no kept connection without TLS, and
+            ``get`` does everything.
+        """
+        url = urlsplit(self._site.url)
+        self._drop_asked()
+        kept = self._take_kept(url, deadline)
+        if kept is None:
+            return None
+        if not isinstance(kept.sock, BoundedSocket):
+            self._kept = kept
+            return None
+        question = self._question(url, {**headers, **self._site.authorization()})
+        try:
+            ahead = AskedAhead(kept.sock, question)
+        except OSError:
+            kept.sock.close()
+            return None
+        self._asked_ahead = replace(kept, ahead=ahead)
+        return kept.sock.fileno()
+
+    def arrived(self) -> bool:
+        """Whether the answer to the question that was sent ahead can be read without waiting."""
+        asked = self._asked_ahead
+        return asked is None or asked.ahead is None or asked.ahead.arrived()
+
     def close(self) -> None:
         """Drop the kept connection."""
+        self._drop_asked()
         if self._kept is not None:
             with contextlib.suppress(OSError):
                 self._kept.sock.close()
         self._kept = None
 
+    def _drop_asked(self) -> None:
+        """Close the connection of a question whose answer nobody read."""
+        if self._asked_ahead is not None:
+            with contextlib.suppress(OSError):
+                self._asked_ahead.sock.close()
+        self._asked_ahead = None
+
     def _get(self, url: SplitResult, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
         host, port = _place(url)
         try:
-            connection = self._take_kept(url, deadline) or self._open(url, deadline)
+            connection = self._take_asked(deadline) or self._take_kept(url, deadline)
+            connection = connection or self._open(url, deadline)
             try:
                 return self._exchange(connection, url, headers)
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
@@ -137,6 +178,12 @@ class HttpFetcher:
                 return self._exchange(self._open(url, deadline), url, headers)
         except WIRE_ERRORS as error:
             raise wire_error(error, f"{host}:{port}", host, deadline) from error
+
+    def _take_asked(self, deadline: Deadline) -> _Connection | None:
+        asked, self._asked_ahead = self._asked_ahead, None
+        if asked is not None:
+            asked.sock.deadline = deadline
+        return asked
 
     def _take_kept(self, url: SplitResult, deadline: Deadline) -> _Connection | None:
         kept = self._kept
@@ -147,7 +194,7 @@ class HttpFetcher:
             kept.sock.close()
             return None
         kept.sock.deadline = deadline
-        return replace(kept, phases=Phases(), reused=True)
+        return replace(kept, phases=Phases(), reused=True, ahead=None)
 
     def _open(self, url: SplitResult, deadline: Deadline) -> _Connection:
         host, port = _place(url)
@@ -175,8 +222,10 @@ class HttpFetcher:
     def _exchange(self, connection: _Connection, url: SplitResult, headers: Mapping[str, str]) -> HttpAnswer:
         keep = False
         try:
-            asked = time.monotonic()
-            response = ask(connection.sock, self._question(url, headers))
+            ahead = connection.ahead
+            asked = time.monotonic() if ahead is None else ahead.at
+            question = self._question(url, headers)
+            response = ask(connection.sock, question) if ahead is None else ahead.response()
             headed = time.monotonic()
             body = read_body(response, self._site.body_limit)
             keep = self._keep and url[:2] == self._origin and not response.will_close

@@ -25,8 +25,11 @@ class Response(Protocol):
     status: int
     reason: str
     version: int
-    length: int | None
     will_close: bool
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body, None where only its end tells."""
 
     def getheader(self, name: str) -> str | None:
         """A header's value."""
@@ -52,16 +55,21 @@ def request(url: SplitResult, headers: Mapping[str, str]) -> bytes:
 def ask(sock: AnySocket, question: bytes) -> Response:
     """Send the question and read the answer's head. Raises HTTPException and what the socket raises."""
     sock.sendall(question)
-    begun = sock.recv(PIECE_BYTES)
-    plain = _plain(sock, begun)
-    if plain is not None:
-        return plain
+    return begin(sock, sock.recv(PIECE_BYTES))
+
+
+def begin(sock: AnySocket, begun: bytes) -> Response:
+    """Read the answer's head, of which the first bytes are there. Raises as ``ask``."""
+    found = plain(sock, begun)
+    if found is not None:
+        return found
     whole = http.client.HTTPResponse(cast("AnySocket", _Replayed(sock, begun)), method="GET")
     whole.begin()
     return cast("Response", whole)
 
 
-def _plain(sock: AnySocket, begun: bytes) -> "PlainResponse | None":
+def plain(sock: AnySocket, begun: bytes) -> "PlainResponse | None":
+    """The answer whose first bytes these are; None where its head is not whole, or not a plain one."""
     head, blank, body = begun.partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
     version, _, rest = first.partition(b" ")
@@ -89,18 +97,26 @@ def _headers(lines: list[bytes]) -> dict[str, str] | None:
 
 
 class PlainResponse:
-    """HTTP/1.1, 200, with as many bytes as its head says."""
+    """HTTP/1.1, 200, with as many bytes as its head says; ``missing`` of them were not received yet."""
 
     status, version = 200, 11
 
     def __init__(self, sock: AnySocket, reason: str, headers: Mapping[str, str], body: bytes) -> None:
         self._sock = sock
         self._headers = headers
-        self._begun = body
+        self._begun: list[bytes] = []
         self.reason = reason
-        self.length: int | None = int(headers["content-length"])
-        self._left = self.length
-        self.will_close = len(body) > self._left or "close" in headers.get("connection", "").lower()
+        self.length = self._left = self.missing = int(headers["content-length"])
+        self.will_close = "close" in headers.get("connection", "").lower()
+        self.add(body)
+
+    def add(self, piece: bytes) -> None:
+        """More of the body, received elsewhere; what follows the body ends the connection."""
+        self.will_close = self.will_close or len(piece) > self.missing
+        piece = piece[: self.missing]
+        self.missing -= len(piece)
+        if piece:
+            self._begun.append(piece)
 
     def getheader(self, name: str) -> str | None:
         """As in ``Response``."""
@@ -110,7 +126,10 @@ class PlainResponse:
         """As in ``Response``."""
         wanted = min(amt, self._left)
         if self._begun:
-            piece, self._begun = self._begun[:wanted], self._begun[wanted:]
+            piece = self._begun.pop(0)
+            if len(piece) > wanted:
+                self._begun.insert(0, piece[wanted:])
+                piece = piece[:wanted]
         else:
             piece = self._sock.recv(wanted) if wanted else b""
         self._left -= len(piece)

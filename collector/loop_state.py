@@ -1,8 +1,12 @@
 """What the scrape loop keeps of its targets, its events and itself."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from collector.deadline import Deadline
 from collector.scrape import TargetScrape
+from collector.steady_clock import SteadyClock
 from collector.target import Target
 from collector.tick_grid import Slot
 
@@ -40,12 +44,14 @@ class Running:
         until: its deadline, monotonic seconds.
         publishing: it has come back and is being stored.
         abandoned: it did not come back in time; nobody wants its answer any more.
+        asked: Unix seconds when its question was sent ahead; None where it was not.
     """
 
     at: float
     until: float
     publishing: bool = False
     abandoned: bool = False
+    asked: float | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +62,31 @@ class TargetState:
     scrape: TargetScrape
     slot: Slot
     running: Running | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look that is due: whose, and the clocks that it goes by."""
+
+    state: TargetState
+    running: Running
+    steady: SteadyClock
+    monotonic: Callable[[], float]
+
+    def ask(self) -> int | None:
+        """Send its question ahead; see ``collector.together``."""
+        left = self.running.until - self.monotonic()
+        if left <= 0:
+            return None
+        asked = self.steady.now()
+        target = self.state.target
+        descriptor = self.state.scrape.ask(Deadline(time.monotonic() + left, target.timeout))
+        self.running.asked = None if descriptor is None else asked
+        return descriptor
+
+    def arrived(self) -> bool:
+        """Whether its answer is there."""
+        return self.state.scrape.arrived()
 
 
 @dataclass(slots=True)

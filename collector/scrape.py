@@ -10,7 +10,7 @@ import structlog
 
 from collector.deadline import Deadline
 from collector.round import ErrorKind, TargetReport
-from collector.source import Scraped, ScrapeError, gauges, measured
+from collector.source import AsksAhead, Scraped, ScrapeError, gauges, measured
 from collector.target import Target, own_origin
 from collector.target_labels import LabelLimits, TargetLabels
 from metrics.values import Appended, Batch, Labels
@@ -50,10 +50,34 @@ class TargetScrape:
         self._labels = TargetLabels(target.labels, target.limits)
         self._own_labels = TargetLabels(target.labels, UNLIMITED)
         self._last_up_at: float | None = None
+        self._asked_at: float | None = None
+
+    @property
+    def asks_ahead(self) -> bool:
+        """Whether ``ask`` may be of use."""
+        return isinstance(self._target.source, AsksAhead)
+
+    def ask(self, deadline: Deadline) -> int | None:
+        """Send the question ahead of ``fetch``; the descriptor that the answer comes by, None for none."""
+        source = self._target.source
+        if not isinstance(source, AsksAhead):
+            return None
+        begun = time.monotonic()
+        try:
+            descriptor = source.ask(deadline)
+        except (ScrapeError, OSError):  # the look itself will say what is wrong
+            return None
+        self._asked_at = None if descriptor is None else begun
+        return descriptor
+
+    def arrived(self) -> bool:
+        """Whether the answer to what was asked ahead is there."""
+        source = self._target.source
+        return not isinstance(source, AsksAhead) or source.arrived()
 
     def fetch(self, at: float, deadline: Deadline) -> Outcome:
         """Ask the source; whatever goes wrong is in the outcome."""
-        begun = time.monotonic()
+        begun, self._asked_at = self._asked_at or time.monotonic(), None
         try:
             scraped = self._target.source.fetch(at, deadline)
             deadline.left()

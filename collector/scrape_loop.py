@@ -13,18 +13,20 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from collector.deadline import Deadline
-from collector.loop_state import Counts, Event, Running, ScrapeLoopHealth, TargetState
+from collector.loop_state import Counts, Event, Look, Running, ScrapeLoopHealth, TargetState
 from collector.round import ErrorKind, TargetReport
 from collector.round_board import RoundBoard, Timing
 from collector.round_delivery import OnRound, RoundDelivery
 from collector.scrape import Append, Outcome, TargetScrape, too_late
-from collector.source import ScrapeError
+from collector.source import AsksAhead, ScrapeError
 from collector.steady_clock import SteadyClock
 from collector.target import Target
-from collector.tick_grid import Slot, first_slot, moved_slot, phases, without_missed
+from collector.tick_grid import Slot, bundles, first_slot, moved_slot, phases, without_missed
+from collector.together import look_together
 from collector.workers import Workers
 
 MAX_WORKERS = 64
+MOST_TOGETHER = 20
 GRACE_SECONDS = 0.25  # what a fetch may need to come back after its deadline
 DEAD_AFTER_SECONDS = 10.0
 
@@ -63,6 +65,7 @@ class ScrapeLoop:
         self._board = RoundBoard(Timing.of(interval))
         self._reports: dict[str, TargetReport] = {}
         self._events: list[Event] = []
+        self._ready: list[Look] = []
         self._lock = threading.Condition()
         self._counts = Counts()
         self._jump = 0.0
@@ -126,14 +129,7 @@ class ScrapeLoop:
 
     def _placed(self, targets: Sequence[Target], append: Append) -> dict[str, TargetState]:
         now = self._steady.now()
-        by_interval: dict[float, list[Target]] = {}
-        for target in targets:
-            by_interval.setdefault(target.interval, []).append(target)
-        phase = {
-            target.name: offset
-            for interval, group in by_interval.items()
-            for target, offset in zip(group, phases(len(group), interval), strict=True)
-        }
+        phase = _phases(targets)
         return {
             target.name: TargetState(
                 target,
@@ -162,6 +158,7 @@ class ScrapeLoop:
     def _step(self) -> None:
         self._beat = now = self._monotonic()
         if self._events[0].due > now:
+            self._send_out()
             self._lock.wait(min(self._events[0].due - now, 1.0))
         else:
             self._handle(heapq.heappop(self._events))
@@ -214,12 +211,28 @@ class ScrapeLoop:
         heapq.heappush(self._events, self._event(state.target.name, state.slot))
         if state.running is None:
             running = state.running = Running(now, self._monotonic() + state.target.timeout)
-            self._workers.submit(lambda: self._work(state, running))
+            self._ready.append(Look(state, running, self._steady, self._monotonic))
             return
         self._counts.missed_scrapes += 1
         overdue = self._monotonic() > state.running.until + GRACE_SECONDS
         if overdue and not state.running.publishing:
             self._abandon(state, state.running, now)
+
+    def _send_out(self) -> None:
+        """Hand the looks that are due to workers; those that can be asked at once to one of them."""
+        ready, self._ready = self._ready, []
+        shared = [look for look in ready if look.state.scrape.asks_ahead]
+        for start in range(0, len(shared), MOST_TOGETHER):
+            self._submit_together(shared[start : start + MOST_TOGETHER])
+        for look in ready:
+            if not look.state.scrape.asks_ahead:
+                self._submit(look)
+
+    def _submit_together(self, looks: Sequence[Look]) -> None:
+        self._workers.submit(lambda: look_together(looks, self._work, self._submit))
+
+    def _submit(self, look: Look) -> None:
+        self._workers.submit(lambda: self._work(look))
 
     def _abandon(self, state: TargetState, running: Running, now: float) -> None:
         """A look hangs although its deadline is over: the target is down, its answer unwanted."""
@@ -229,8 +242,9 @@ class ScrapeLoop:
         )
         self._publish(state, Outcome(now, time.monotonic(), None, error))
 
-    def _work(self, state: TargetState, running: Running) -> None:
+    def _work(self, look: Look) -> None:
         """A worker's job: one look."""
+        state, running = look.state, look.running
         outcome = self._look(state, running)
         with self._lock:
             running.publishing = not running.abandoned
@@ -243,7 +257,7 @@ class ScrapeLoop:
         now, left = self._steady.now(), running.until - self._monotonic()
         if left > 0:
             deadline = Deadline(time.monotonic() + left, state.target.timeout)
-            return state.scrape.fetch(now, deadline)
+            return state.scrape.fetch(running.asked or now, deadline)
         text = f"no worker was free for {state.target.timeout:g} s ({self._workers.count} are busy)"
         return Outcome(now, time.monotonic(), None, ScrapeError(ErrorKind.TIMEOUT, text))
 
@@ -263,3 +277,17 @@ class ScrapeLoop:
         closed = self._board.close(self._reports, self._slow)
         self._counts.late_reports += len(closed.late)
         self._delivery.offer(closed, self._steady.mono_at(closed.at))
+
+
+def _phases(targets: Sequence[Target]) -> dict[str, float]:
+    """Seconds after its tick that each target is looked at."""
+    together = {target.name for target in targets if isinstance(target.source, AsksAhead)}
+    by_interval: dict[float, list[str]] = {}
+    for target in targets:
+        by_interval.setdefault(target.interval, []).append(target.name)
+    found: dict[str, float] = {}
+    for interval, names in by_interval.items():
+        sharing = bundles(names, together, MOST_TOGETHER)
+        for some, offset in zip(sharing, phases(len(sharing), interval), strict=True):
+            found.update(dict.fromkeys(some, offset))
+    return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -72,6 +72,20 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Drop connections. The source may be asked again afterwards."""
+
+
+@runtime_checkable
+class AsksAhead(Protocol):
+    """A source that can send its question before anybody waits for the answer."""
+
+    def ask(self, deadline: Deadline) -> int | None:
+        """Send the question of the next ``fetch``; the descriptor to wait on, None where ``fetch`` must.
+
+        Raises ScrapeError and what a socket raises; ``fetch`` will say what is wrong.
+        """
+
+    def arrived(self) -> bool:
+        """Take what has come, without waiting; whether ``fetch`` can be called now."""
 
 
 def measured(metric: str, value: float, /, **labels: str) -> Measured:

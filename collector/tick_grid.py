@@ -1,6 +1,7 @@
 """When a target is due: ticks on the wall-clock grid of its interval, moved by its phase."""
 
 import math
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 PHASE_STEP_SECONDS = 0.01
@@ -48,6 +49,13 @@ def without_missed(slot: Slot, now: float) -> tuple[Slot, int]:
     """The latest tick that is due, and how many before it were missed: counted, never made up for."""
     missed = max(math.floor((now - slot.due) / slot.interval), 0)
     return Slot(slot.interval, slot.phase, slot.number + missed), missed
+
+
+def bundles(names: Sequence[str], together: Container[str], most: int) -> tuple[tuple[str, ...], ...]:
+    """Names that share a phase: up to ``most`` of those that may be together, each other one alone."""
+    shared = [name for name in names if name in together]
+    alone = [(name,) for name in names if name not in together]
+    return (*(tuple(shared[start : start + most]) for start in range(0, len(shared), most)), *alone)
 
 
 def phases(count: int, interval: float) -> tuple[float, ...]:
