@@ -2,31 +2,27 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from metrics.disk.block_file import Section
 from metrics.disk.blocks import Block, Blocks, matching
-from metrics.grid import Grid, GridView
+from metrics.grid import GridView
+from metrics.memory import Memory
 from metrics.promql.ast import Matcher
+from metrics.promql.context import Budget, Check
 from metrics.promql.extent import Extent
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import Indices, LabelSets
-from metrics.promql.source import Cells
-from metrics.series_index import Chosen, Holder, Members, SeriesIndex, accepting
-from metrics.snapshot import GridPart, GridSelection, Snapshot
+from metrics.promql.source import Cells, Part
+from metrics.series_index import Chosen, Holder, Members, Series, SeriesIndex, accepting
+from metrics.snapshot import GridPart, Snapshot, StoredSelection
+from metrics.strands import Strand, Weaver
 from metrics.values import Labels
 
 _REMEMBERED = 64
-
-Check = Callable[[], None]
-"""Called between two steps of work; raises QueryError when the time is up, may wait for what goes first."""
-
-
-def unhurried() -> None:
-    """There is no hurry."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,13 +58,14 @@ class Found:
     chosen: Chosen
     sets: LabelSets
     rows: tuple[Rows, ...]
+    strands: tuple[Strand, ...]
 
 
 class History:
     """Sealed blocks as a question sees them. Any thread may ask."""
 
     def __init__(self, blocks: Blocks) -> None:
-        self._blocks = blocks
+        self.blocks = blocks
         self._lock = threading.Lock()
         self._found: OrderedDict[tuple[Matcher, ...], Found] = OrderedDict()
 
@@ -76,51 +73,103 @@ class History:
         self,
         matchers: tuple[Matcher, ...],
         chosen: Chosen,
-        view_of: Callable[[str], GridView | None],
+        index: SeriesIndex,
         blocks: tuple[Block, ...],
-        check: Check = unhurried,
-    ) -> GridSelection:
+        check: Check,
+    ) -> Found:
         """The series that match in these blocks and in memory."""
         with self._lock:
             found = self._found.get(matchers)
         if found is None or found.chosen is not chosen or found.blocks != blocks:
-            found = find(matchers, chosen, blocks, check)
+            found = find(matchers, chosen, index.former(matchers), blocks, check)
             with self._lock:
                 self._found[matchers] = found
                 if len(self._found) > _REMEMBERED:
                     self._found.popitem(last=False)
-        parts = [HistoryPart(rows, view_of(rows.origin), self._blocks) for rows in found.rows]
-        return GridSelection(Chosen(found.sets, ()), parts)
+        return found
 
-    def within(self, touched: Extent, check: Check = unhurried) -> tuple[Block, ...]:
+    def within(self, touched: Extent, check: Check) -> tuple[Block, ...]:
         """The blocks that a question needs."""
         found = []
-        for block in self._blocks.each(*touched):
+        for block in self.blocks.each(*touched):
             check()
             found.append(block)
         return tuple(found)
 
 
-def find(
-    matchers: Sequence[Matcher], chosen: Chosen, blocks: tuple[Block, ...], check: Check = unhurried
-) -> Found:
-    """Which series match; a label set that several origins brought over time belongs to the newest."""
-    by_section = _matching(matchers, blocks, check)
-    owner: dict[Labels, str] = {}
-    for members in chosen.members:
-        owner.update((chosen.sets.labels[place], members.origin) for place in members.places)
-    for _, section, positions in reversed(by_section):
-        for position in positions:
-            owner.setdefault(section.labels[position], section.origin)
-    sets = sorted(owner)
-    rows: dict[str, dict[Labels, int]] = {}
-    for place, labels in enumerate(sets):
-        rows.setdefault(owner[labels], {})[labels] = place
-    made = [_rows(origin, places, by_section, chosen) for origin, places in rows.items()]
-    return Found(blocks, chosen, LabelSets(sets), tuple(made))
-
-
 Matched = Sequence[tuple[Block, Section, list[int]]]
+
+
+def find(
+    matchers: Sequence[Matcher],
+    chosen: Chosen,
+    former: Sequence[Series],
+    blocks: tuple[Block, ...],
+    check: Check,
+) -> Found:
+    """Which series match, and where; a label set belongs to who brought it last."""
+    matched = _matching(matchers, blocks, check)
+    owners, shared = _owners(chosen, former, matched)
+    sets = sorted(owners)
+    rows: dict[str, dict[Labels, int]] = {}
+    strands: dict[Labels, Strand] = {}
+    for place, labels in enumerate(sets):
+        if labels in shared or owners[labels].sparse:
+            strands[labels] = Strand(place, owners[labels])
+        else:
+            rows.setdefault(owners[labels].origin, {})[labels] = place
+    made = tuple(_rows(origin, places, matched, chosen) for origin, places in rows.items())
+    _fill(strands, chosen, former, matched)
+    return Found(blocks, chosen, LabelSets(sets), made, tuple(strands.values()))
+
+
+def _owners(
+    chosen: Chosen, former: Sequence[Series], matched: Matched
+) -> tuple[dict[Labels, Holder], set[Labels]]:
+    """Who brought each label set last, and which were brought by several."""
+    owners: dict[Labels, Holder] = {}
+    shared: set[Labels] = set()
+    known: set[tuple[Holder, bytes]] = set()
+    for members in chosen.members:
+        owners.update((chosen.sets.labels[place], members.holder) for place in members.places)
+    claims = [(series.labels, series.holder) for series in former]
+    for _, section, positions in reversed(matched):
+        holder = _holder(section)
+        if (holder, section.digest) not in known:
+            known.add((holder, section.digest))
+            claims += [(section.labels[position], holder) for position in positions]
+    for labels, holder in claims:
+        if owners.setdefault(labels, holder) != holder:
+            shared.add(labels)
+    return owners, shared
+
+
+def _holder(section: Section) -> Holder:
+    return Holder(section.origin, section.sparse)
+
+
+def _fill(
+    strands: Mapping[Labels, Strand], chosen: Chosen, former: Sequence[Series], matched: Matched
+) -> None:
+    """Where the points of these series are."""
+    if not strands:
+        return
+    for _, section, positions in matched:
+        for position in positions:
+            strand = strands.get(section.labels[position])
+            if strand is not None:
+                strand.on_disk.append((section, position))
+    for strand in strands.values():
+        owner = strand.holder
+        strand.on_disk.sort(key=lambda each: (each[0].block, _holder(each[0]) == owner))
+    for series in former:
+        if series.labels in strands:
+            strands[series.labels].in_memory.append((series.holder, series.id))
+    for members in chosen.members:
+        for place, number in zip(members.places, members.ids, strict=True):
+            strand = strands.get(chosen.sets.labels[place])
+            if strand is not None:
+                strand.in_memory.append((members.holder, number))
 
 
 def _matching(matchers: Sequence[Matcher], blocks: Sequence[Block], check: Check) -> Matched:
@@ -142,19 +191,26 @@ def _rows(origin: str, places: Mapping[Labels, int], matched: Matched, chosen: C
     row = {labels: number for number, labels in enumerate(places)}
     blocks = []
     for block, section, positions in matched:
-        if section.origin == origin:
+        if section.origin == origin and not section.sparse:
             columns = np.full(len(row), -1, dtype=np.intp)
             for position in positions:
                 number = row.get(section.labels[position])
                 if number is not None:
                     columns[number] = position
             blocks.append(Place(block, section, columns))
-    ours = next((each for each in chosen.members if each.origin == origin), None)
-    members = None
-    if ours is not None:
-        inside = np.array([row[chosen.sets.labels[place]] for place in ours.places], dtype=np.intp)
-        members = Members(Holder(origin), inside, ours.ids)
+    ours = next((each for each in chosen.members if each.holder == Holder(origin)), None)
+    members = _members(ours, row, chosen)
     return Rows(origin, np.array(list(places.values()), dtype=np.intp), tuple(blocks), members)
+
+
+def _members(ours: Members | None, row: Mapping[Labels, int], chosen: Chosen) -> Members | None:
+    """Those of an origin's series in memory that are rows of a part."""
+    if ours is None:
+        return None
+    labels = [chosen.sets.labels[place] for place in ours.places]
+    there = [(row[each], number) for each, number in zip(labels, ours.ids, strict=True) if each in row]
+    inside = np.array([place for place, _ in there], dtype=np.intp)
+    return Members(ours.holder, inside, tuple(number for _, number in there))
 
 
 class HistoryPart:
@@ -162,10 +218,10 @@ class HistoryPart:
 
     __slots__ = ("_blocks", "_rows", "_spans", "_times", "_view")
 
-    def __init__(self, rows: Rows, view: GridView | None, blocks: Blocks) -> None:
+    def __init__(self, rows: Rows, view: GridView, blocks: Blocks) -> None:
         self._rows = rows
         self._blocks = blocks
-        self._view = view if view is not None and len(view.times) else None
+        self._view = view if len(view.times) else None
         self._spans: list[tuple[int, int, Place | None]] = []
         pieces: list[Times] = []
         start = 0
@@ -236,17 +292,15 @@ class HistoryPart:
 class LongSnapshot(Snapshot):
     """The store as a question sees it that reaches back into sealed blocks."""
 
-    def __init__(
-        self,
-        index: SeriesIndex,
-        grid_of: Callable[[str], Grid],
-        history: History,
-        touched: Extent,
-        check: Check = unhurried,
-    ) -> None:
-        super().__init__(index, grid_of)
-        self._history, self._check = history, check
-        self._blocks = history.within(touched, check)
+    def __init__(self, memory: Memory, history: History, touched: Extent, budget: Budget) -> None:
+        super().__init__(memory)
+        self._history, self._check = history, budget.check_time
+        self._within = history.within(touched, self._check)
+        self._weaver = Weaver(history.blocks, self, touched, budget)
 
-    def _select(self, matchers: tuple[Matcher, ...], chosen: Chosen) -> GridSelection:
-        return self._history.select(matchers, chosen, self._view, self._blocks, self._check)
+    def _select(self, matchers: tuple[Matcher, ...], chosen: Chosen) -> StoredSelection:
+        index = self._memory.index
+        found = self._history.select(matchers, chosen, index, self._within, self._check)
+        blocks = self._history.blocks
+        parts: list[Part] = [HistoryPart(rows, self.rows(rows.origin), blocks) for rows in found.rows]
+        return StoredSelection(found.sets, [*parts, *self._weaver.parts(found.strands)])

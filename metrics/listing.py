@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from metrics.disk.block_file import Section
 from metrics.disk.blocks import Blocks
-from metrics.feed import Feed
-from metrics.history import Check
+from metrics.memory import Memory
 from metrics.promql import inputs
 from metrics.promql.ast import Matcher
+from metrics.promql.context import Check
 from metrics.promql.extent import Extent
 from metrics.promql.parser import parse_selector
 from metrics.promql.source import VALUE
-from metrics.series_index import SeriesIndex, accepting
+from metrics.series_index import accepting
 from metrics.snapshot import Snapshot
 from metrics.track import between
 from metrics.values import Labels, label
@@ -46,19 +46,11 @@ class Listing:
     from whole blocks: one is listed when anything was kept within the time asked for.
 
     Args:
-        feeds: by origin.
         blocks: None for memory alone.
-        snapshot: memory as one question sees it.
     """
 
-    def __init__(
-        self,
-        index: SeriesIndex,
-        feeds: Mapping[str, Feed],
-        blocks: Blocks | None,
-        snapshot: Callable[[], Snapshot],
-    ) -> None:
-        self._index, self._feeds, self._blocks, self._snapshot = index, feeds, blocks, snapshot
+    def __init__(self, memory: Memory, blocks: Blocks | None) -> None:
+        self._memory, self._index, self._blocks = memory, memory.index, blocks
         self._positions: _Remembered[tuple[bytes, tuple[Matcher, ...]], Sequence[int]] = _Remembered()
         self._texts: _Remembered[tuple[bytes, tuple[Matcher, ...], str | None], frozenset[str]] = (
             _Remembered()
@@ -67,7 +59,7 @@ class Listing:
     def series(self, selectors: Sequence[str], span: Extent, check: Check) -> tuple[Labels, ...]:
         """Label sets with a sample within the span that match any of the selector texts, sorted."""
         chosen = [parse_selector(text) for text in selectors]
-        snapshot = self._snapshot()
+        snapshot = Snapshot(self._memory)
         found: set[Labels] = set()
         for matchers in chosen:
             found.update(inputs.with_samples(snapshot.select(matchers), span[0] - 1, span[1], check))
@@ -101,11 +93,9 @@ class Listing:
         return set(_texts(matched, name))
 
     def _reaches(self, span: Extent) -> bool:
-        """Whether memory has any row within the span."""
-        views = [feed.grid.view.times for feed in tuple(self._feeds.values())]
-        return span[0] <= span[1] and any(
-            len(at) and int(at[0]) <= span[1] and span[0] <= int(at[-1]) for at in views
-        )
+        """Whether memory has anything within the span."""
+        kept = self._memory.spans()
+        return span[0] <= span[1] and any(first <= span[1] and span[0] <= last for first, last in kept)
 
     def _sheets(self, span: Extent, check: Check) -> Iterator[Sheet]:
         """What sealed blocks hold within the span, oldest first."""
@@ -122,8 +112,7 @@ class Listing:
         first, last = span
         if section.sparse:
             return Sheet(section, first, last)
-        feed = self._feeds.get(section.origin)
-        times = section.times[:0] if feed is None else feed.grid.view.times
+        times = self._memory.rows(section.origin).times
         if len(times):
             last = min(last, int(times[0]) - 1)
         low, high = np.searchsorted(section.times, (first, last + 1))

@@ -1,60 +1,76 @@
-"""Reading grids: one consistent view of each, for one question."""
+"""Reading memory: one consistent view of each origin, for one question."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from metrics.chunks import ROWS, Chunk
-from metrics.grid import Grid, GridView
+from metrics.grid import GridView
+from metrics.memory import Memory
 from metrics.promql.ast import Matcher
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import Indices, LabelSets
 from metrics.promql.source import Cells, Part
-from metrics.series_index import Chosen, Members, SeriesIndex
+from metrics.series_index import Chosen, Members
+from metrics.sparse import SparseView
+from metrics.track_parts import parts_in_memory
 
 _REMEMBERED_LAYOUTS = 32
 
 
 class Snapshot:
-    """The store as one question sees it: each grid as it was when the question first touched it."""
+    """The store as one question sees it: each origin as it was when the question first touched it."""
 
-    def __init__(self, index: SeriesIndex, grid_of: Callable[[str], Grid]) -> None:
-        self._index = index
-        self._grid_of = grid_of
-        self._views: dict[str, GridView] = {}
-        self._selected: dict[tuple[Matcher, ...], GridSelection] = {}
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._rows: dict[str, GridView] = {}
+        self._points: dict[str, SparseView] = {}
+        self._selected: dict[tuple[Matcher, ...], StoredSelection] = {}
 
-    def select(self, matchers: tuple[Matcher, ...]) -> "GridSelection":
+    def select(self, matchers: tuple[Matcher, ...]) -> "StoredSelection":
         """The series that match all of the matchers; the same each time that a question asks."""
         found = self._selected.get(matchers)
         if found is None:
-            found = self._selected[matchers] = self._select(matchers, self._index.select(matchers))
+            found = self._selected[matchers] = self._select(matchers, self._memory.index.select(matchers))
         return found
 
-    def _select(self, _: tuple[Matcher, ...], chosen: Chosen) -> "GridSelection":
-        parts = [GridPart(members, self._view(members.origin)) for members in chosen.members]
-        return GridSelection(chosen, parts)
-
-    def _view(self, origin: str) -> GridView:
-        view = self._views.get(origin)
+    def rows(self, origin: str) -> GridView:
+        """The rows of an origin."""
+        view = self._rows.get(origin)
         if view is None:
-            view = self._views[origin] = self._grid_of(origin).view
+            view = self._rows[origin] = self._memory.rows(origin)
         return view
 
+    def points(self, origin: str) -> SparseView:
+        """The points of an origin."""
+        view = self._points.get(origin)
+        if view is None:
+            view = self._points[origin] = self._memory.points(origin)
+        return view
 
-class GridSelection:
+    def _select(self, _: tuple[Matcher, ...], chosen: Chosen) -> "StoredSelection":
+        parts = [part for members in chosen.members for part in self._parts(members)]
+        return StoredSelection(chosen.sets, parts)
+
+    def _parts(self, members: Members) -> Sequence[Part]:
+        if members.holder.sparse:
+            return parts_in_memory(members, self.points(members.origin))
+        return (GridPart(members, self.rows(members.origin)),)
+
+
+class StoredSelection:
     """Series that match, and their cells in a snapshot."""
 
-    __slots__ = ("_chosen", "_parts")
+    __slots__ = ("_parts", "_sets")
 
-    def __init__(self, chosen: Chosen, parts: Sequence[Part]) -> None:
-        self._chosen = chosen
+    def __init__(self, sets: LabelSets, parts: Sequence[Part]) -> None:
+        self._sets = sets
         self._parts = parts
 
     @property
     def sets(self) -> LabelSets:
         """Their label sets."""
-        return self._chosen.sets
+        return self._sets
 
     @property
     def parts(self) -> Sequence[Part]:

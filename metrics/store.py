@@ -7,21 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from metrics.disk.pushes import Push
+from metrics.acceptance import LATE_MS
 from metrics.disk.shelf import Shelf
 from metrics.errors import ErrorKind, QueryError
-from metrics.feed import Feed, Write, both
-from metrics.grid import Grid
-from metrics.history import Check, History, LongSnapshot
+from metrics.feed import Write, both
+from metrics.history import History, LongSnapshot
 from metrics.listing import Listing
+from metrics.memory import Memory
 from metrics.promql import answers, inputs
 from metrics.promql.ast import Expr
-from metrics.promql.context import Budget, Context
+from metrics.promql.context import Budget, Check, Context
 from metrics.promql.extent import Extent, extent
 from metrics.promql.frame import Times
 from metrics.promql.limits import Limits, check_steps
 from metrics.promql.notes import Notes
-from metrics.series_index import SeriesIndex
+from metrics.push_feed import WritePush
 from metrics.snapshot import Snapshot
 from metrics.upkeep import Upkeep
 from metrics.values import (
@@ -32,6 +32,7 @@ from metrics.values import (
     Labels,
     Matrix,
     Metadata,
+    Pushed,
     QueryResult,
     Terms,
     always,
@@ -45,7 +46,7 @@ GoesOn = Callable[[], bool]
 
 
 class Store:
-    """Grids of samples by origin, an index over their labels, and the questions that are asked of them.
+    """Samples by origin, an index over their labels, and the questions that are asked of them.
 
     Every method may be called from any thread. A query sees whole batches only, and never blocks an append
     of series that are already known.
@@ -58,6 +59,7 @@ class Store:
         delayed_name_removal: drop metric names only at the very end, as Prometheus does behind a flag.
         shelf: the files that samples are written to, and read back from at once; None for memory only.
         outlet: is handed every row that is kept, on the appending thread, for a remote.
+        push_outlet: the same for pushes.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Store:
         delayed_name_removal: bool = False,
         shelf: Shelf | None = None,
         outlet: Write | None = None,
+        push_outlet: WritePush | None = None,
     ) -> None:
         self._keep_ms = _ms(keep)
         self._lookback_ms = _ms(lookback)
@@ -77,32 +80,46 @@ class Store:
         self._subquery_step_ms = _ms(subquery_step)
         self._delayed = delayed_name_removal
         self._lock = threading.Lock()
-        self._feeds: dict[str, Feed] = {}
-        self._index = SeriesIndex()
+        self._memory = Memory(self._keep_ms)
         self._metadata: dict[str, Metadata] = {}
         self._swept_ms = 0
         self._newest_ms = 0
         self._shelf = shelf
         self._write = both(None if shelf is None else shelf.write_ahead.write, outlet)
         self._history = None if shelf is None else History(shelf.blocks)
-        self._listing = Listing(
-            self._index, self._feeds, None if shelf is None else shelf.blocks, self._snapshot
-        )
-        self._upkeep = None if shelf is None else Upkeep(shelf, self._feeds, self._index)
+        self._listing = Listing(self._memory, None if shelf is None else shelf.blocks)
+        self._upkeep = None if shelf is None else Upkeep(shelf, self._memory)
+        self._push_writes = () if push_outlet is None else (push_outlet,)
         if shelf is not None and self._upkeep is not None:
-            self._recall(shelf, self._upkeep.begin())
+            self._push_writes = (shelf.write_ahead.write_push, self._upkeep.pushed, *self._push_writes)
+            self._upkeep.begin(self._came)
 
     def append(self, batch: Batch) -> Appended:
         """Keep one look at one origin; a batch that is not newer than the origin's last one is refused."""
         at = _ms(batch.at)
-        appended = self._feed(batch.origin).append(batch, at, self._write)
+        appended = self._memory.feed(batch.origin).append(batch, at, self._write)
         if batch.metadata:
             self._metadata.update(batch.metadata)
         if not appended.out_of_order:
-            self._newest_ms = at
+            self._came(at)
             if self._upkeep is not None:
                 self._upkeep.appended(at)
         self._sweep(at)
+        return appended
+
+    def push(self, pushed: Pushed) -> Appended:
+        """Keep samples with timestamps of their own, as far as ``metrics.acceptance`` takes them.
+
+        Raises:
+            ValueError: there are not as many label sets as times and values.
+        """
+        appended = self._memory.push_feed(pushed.origin).push(pushed, *self._push_writes)
+        if pushed.metadata:
+            self._metadata.update(pushed.metadata)
+        received = _ms(pushed.received)
+        if appended.stored:
+            self._came(received)
+        self._sweep(received)
         return appended
 
     def query(self, expr: str, at: float) -> QueryResult:
@@ -182,13 +199,12 @@ class Store:
     @property
     def series_count(self) -> int:
         """Series in memory."""
-        return len(self._index)
+        return len(self._memory.index)
 
     @property
     def holds_from(self) -> float | None:
         """Since when every row is here, in memory or on disk (Unix seconds); None before the first one."""
-        views = [feed.grid.view.times for feed in tuple(self._feeds.values())]
-        firsts = [int(times[0]) for times in views if len(times)]
+        firsts = [first for first, _ in self._memory.spans()]
         begins = [max(min(firsts), self._swept_ms - self._keep_ms)] if firsts else []
         sealed = None if self._shelf is None else self._shelf.blocks.rows_from()
         if sealed is not None:
@@ -198,19 +214,15 @@ class Store:
     @property
     def clock_set_back(self) -> int:
         """How often an origin's clock was found to have been set back."""
-        return sum(feed.set_back for feed in tuple(self._feeds.values()))
+        return self._memory.set_back
 
     def keep(self) -> None:
         """One turn of the store's own thread: make rows safe, seal a block, forget files. Raises OSError."""
         if self._upkeep is not None:
             self._upkeep.turn(self._newest_ms, self._keep_ms)
 
-    def _recall(self, shelf: Shelf, since: int) -> None:
-        for row in shelf.recall(since):
-            if isinstance(row, Push):
-                continue
-            self._feed(row.origin).recall(row)
-            self._newest_ms = row.at
+    def _came(self, at: int) -> None:
+        self._newest_ms = at
 
     def _reaching(self, expr: Expr, context: Context) -> Context:
         """The context with sealed blocks in its source, if the expression looks at times before memory."""
@@ -219,42 +231,26 @@ class Store:
         touched = extent(expr, context)
         if touched[0] >= self._upkeep.memory_since:
             return context
-        check = context.budget.check_time
-        return replace(context, source=LongSnapshot(self._index, self._grid, self._history, touched, check))
-
-    def _grid(self, origin: str) -> Grid:
-        feed = self._feeds.get(origin)
-        return feed.grid if feed is not None else Grid()
-
-    def _feed(self, origin: str) -> Feed:
-        feed = self._feeds.get(origin)
-        if feed is None:
-            with self._lock:
-                feed = self._feeds.setdefault(origin, Feed(origin, self._index))
-        return feed
+        return replace(context, source=LongSnapshot(self._memory, self._history, touched, context.budget))
 
     def _sweep(self, at: int) -> None:
-        """Drop old chunks of every origin, now and then; batches bring the time along."""
+        """Drop what is old of every origin, now and then; what comes brings the time along."""
         if abs(at - self._swept_ms) < _SWEEP_MS or not self._lock.acquire(blocking=False):
             return
         try:
             self._swept_ms = at
-            feeds = list(self._feeds.values())
         finally:
             self._lock.release()
-        floor = at - self._keep_ms
+        rows = points = at - self._keep_ms
         if self._upkeep is not None:
-            floor = self._upkeep.may_forget(floor)
-        for feed in feeds:
-            feed.drop_before(floor)
-
-    def _snapshot(self) -> Snapshot:
-        return Snapshot(self._index, self._grid)
+            rows, points = self._upkeep.may_forget(rows)
+        # Points may come that late; what was there already must be known.
+        self._memory.drop_before(rows, min(points, at - LATE_MS))
 
     def _context(self, times: Times, end_ms: int | None = None, terms: Terms = PLAIN) -> Context:
         """What stays the same during a question; its end may lie behind its last step."""
         return Context(
-            source=self._snapshot(),
+            source=Snapshot(self._memory),
             times=times,
             start_ms=int(times[0]),
             end_ms=int(times[-1]) if end_ms is None else end_ms,

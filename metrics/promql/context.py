@@ -18,6 +18,10 @@ MOST_VISITS = 500_000_000
 """Samples in all windows together that one operation goes over: a second or two of work without a pause."""
 
 
+Check: TypeAlias = Callable[[], None]
+"""Called between two steps of work; raises QueryError when the time is up, may wait for what goes first."""
+
+
 class Budget:
     """Samples that a question may still load, and whether it may go on.
 

@@ -59,7 +59,7 @@ def test_a_question_over_blocks_and_memory_is_answered_as_from_memory_alone(tmp_
 
 def test_memory_is_empty_of_what_is_sealed(tmp_path: Path) -> None:
     store, _ = long_life(tmp_path, 4 * 900, step=1.0)
-    assert len(store._feeds["app"].grid.view.times) < 1300
+    assert len(store._memory.rows("app").times) < 1300
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
