@@ -272,7 +272,7 @@ def _wanted(match: list[str], begin: str | None, end: str | None, now: float) ->
     if first > last:
         raise typer.BadParameter(f"--from {begin} is after --to {end}")
     try:
-        return Wanted(exporting.accepting(match), first, last)
+        return Wanted(exporting.accepted(match), first, last)
     except QueryError as error:
         raise typer.BadParameter(f"--match: {error}") from None
 

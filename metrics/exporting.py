@@ -17,7 +17,7 @@ from metrics.promql.frame import Times
 from metrics.promql.label_sets import NAME
 from metrics.promql.parser import parse_selector
 from metrics.promql.source import VALUE
-from metrics.series_index import predicate
+from metrics.series_index import accepting
 from metrics.track import Track, union
 from metrics.values import Floats, Labels, label
 
@@ -65,14 +65,10 @@ class _Index:
         return sum(self.rows[number] for number, _ in self.series[labels])
 
 
-def accepting(selectors: Sequence[str]) -> Callable[[Labels], bool]:
+def accepted(selectors: Sequence[str]) -> Callable[[Labels], bool]:
     """Whether any of these selectors matches a label set; without selectors all are. Raises QueryError."""
-    wanted = [[(matcher.name, predicate(matcher)) for matcher in parse_selector(text)] for text in selectors]
-    if not wanted:
-        return lambda _: True
-    return lambda labels: any(
-        all(accepts(label(labels, name)) for name, accepts in matchers) for matchers in wanted
-    )
+    wanted = [accepting(parse_selector(text)) for text in selectors]
+    return lambda labels: not wanted or any(accepts(labels) for accepts in wanted)
 
 
 def exported(holdings: Holdings, wanted: Wanted) -> Iterator[Exported]:

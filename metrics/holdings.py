@@ -1,7 +1,7 @@
 """What the files of a store hold, read without changing any of them, also while a Showcall writes them."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +12,14 @@ from metrics.disk import block_file, label_text, recovery
 from metrics.disk.block_file import Decode, Section
 from metrics.disk.block_time import BLOCK_MS, block_name, block_start
 from metrics.disk.damage import Damage, DamageKind
+from metrics.disk.pushes import Push
 from metrics.disk.rows import Row
+from metrics.disk.sparse_stretch import unpacked_points
 from metrics.disk.stretch import Stretch, unpacked_series
 from metrics.feed import Feed
 from metrics.promql.frame import Times
 from metrics.promql.source import ABSENT
+from metrics.sealing import Points
 from metrics.series_index import SeriesIndex
 from metrics.track import NOTHING, Track, between, picked
 from metrics.values import Labels
@@ -75,7 +78,7 @@ class Holdings:
     def sheets(self, start: int, *, with_labels: bool = False) -> list[Sheet]:
         """What a block holds; of one that was deleted meanwhile nothing. Raises ChangedError."""
         rows = self._rows.get(start, [])
-        begins = {sheet.origin: int(sheet.times[0]) for sheet in rows}
+        begins = {sheet.origin: int(sheet.times[0]) for sheet in rows if len(sheet.times)}
         if start not in self._sealed:
             return rows
         sections = self._read_block(start, self._labels) if with_labels else self._sections(start, _none)
@@ -112,7 +115,7 @@ class Holdings:
         """What tells a file from one that took its place."""
         with suppress(FileNotFoundError):
             found = (self._folder / block_name(start)).stat()
-            return found.st_ino, found.st_mtime_ns
+            return found.st_ino, found.st_ctime_ns
         return None
 
     def _unsealed(self, block: int) -> bool:
@@ -124,28 +127,31 @@ class Holdings:
         return True
 
     def _read_rows(self, first: int, last: int) -> dict[int, list[Sheet]]:
-        """Rows of blocks that are not sealed, as they would be; every origin keeps what it brought.
+        """What lies in write-ahead files alone, as it would be sealed; every origin keeps what it brought.
 
-        All are replayed in the order of the files: where the clock was set back, they end what was before.
+        All is replayed in the order of the files: where the clock was set back, rows end what was before.
+        Pushes bring points into other blocks than their own.
         """
-        files = recovery.wal_files(self._folder)
-        unsealed = sorted({block for block, _ in files if self._unsealed(block)})
         feeds: dict[str, tuple[Feed, SeriesIndex]] = {}
-        for path in (path for block, path in files if block in unsealed):
-            for row in self._whole_rows(path):
-                if row.origin not in feeds:
-                    index = SeriesIndex()
-                    feeds[row.origin] = Feed(row.origin, index), index
-                feeds[row.origin][0].recall(row)
-        wanted = [block for block in unsealed if block + BLOCK_MS > first and block <= last]
-        return {block: list(_sheets(block, feeds)) for block in wanted}
+        pushes: list[Push] = []
+        files = recovery.wal_files(self._folder)
+        unsealed = {block for block, _ in files if self._unsealed(block)}
+        for block, path in files:
+            for found in self._whole(path):
+                if isinstance(found, Push):
+                    pushes.append(found)
+                elif block in unsealed:
+                    _recall(found, feeds)
+        points = sealing.alone(pushes)
+        blocks = unsealed.union(*map(sealing.blocks_of, pushes))
+        wanted = [block for block in blocks if block + BLOCK_MS > first and block <= last]
+        return {block: [*_rows(block, feeds), *_points(block, points)] for block in wanted}
 
-    def _whole_rows(self, path: Path) -> Iterator[Row]:
-        for found in recovery.read(path):
-            if isinstance(found, Row):
+    def _whole(self, path: Path) -> Iterator[Row | Push]:
+        for found in recovery.read_all(path):
+            if not isinstance(found, Damage):
                 yield found
-            # A file that is gone was deleted since it was listed, because its block was sealed.
-            elif isinstance(found, Damage) and path.exists():
+            elif path.exists():  # one that is gone was deleted since it was listed: its block was sealed
                 self.damage[found] = None
 
     def _note_series(self, section: Section, number: int, error: ValueError) -> None:
@@ -159,11 +165,28 @@ def _none(_data: bytes, _count: int) -> tuple[Labels, ...]:
     return ()
 
 
-def _sheets(block: int, feeds: Mapping[str, tuple[Feed, SeriesIndex]]) -> Iterator[Sheet]:
+def _recall(row: Row, feeds: dict[str, tuple[Feed, SeriesIndex]]) -> None:
+    if row.origin not in feeds:
+        index = SeriesIndex()
+        feeds[row.origin] = Feed(row.origin, index), index
+    feeds[row.origin][0].recall(row)
+
+
+def _rows(block: int, feeds: Mapping[str, tuple[Feed, SeriesIndex]]) -> Iterator[Sheet]:
     for origin, (feed, index) in feeds.items():
         found = sealing.stretch(origin, feed.grid.view, index, block)
         if found is not None:
             yield _of_rows(found)
+
+
+def _points(block: int, points: Iterable[Points]) -> Iterator[Sheet]:
+    for found in sealing.points_within(block, points):
+        track = _unpacking(found.packed)
+        yield Sheet(found.origin, _digest(found.labels), NOTHING.times, found.labels, track)
+
+
+def _unpacking(packed: Sequence[bytes]) -> Callable[[int], Track]:
+    return lambda number: unpacked_points(packed[number])
 
 
 def _of_rows(stretch: Stretch) -> Sheet:
@@ -173,5 +196,8 @@ def _of_rows(stretch: Stretch) -> Sheet:
         values, states = unpacked_series(packed[number], len(times))
         return picked(Track(times, values, states), states != ABSENT)
 
-    digest = hashlib.blake2b(label_text.packed(stretch.labels), digest_size=16).digest()
-    return Sheet(stretch.origin, digest, times, stretch.labels, track)
+    return Sheet(stretch.origin, _digest(stretch.labels), times, stretch.labels, track)
+
+
+def _digest(labels: Sequence[Labels]) -> bytes:
+    return hashlib.blake2b(label_text.packed(labels), digest_size=16).digest()

@@ -119,15 +119,16 @@ def seal(shelf: Shelf, spool: Spool, labels: Sequence[Labels]) -> Iterator[int]:
 
 
 def _seal_rows(shelf: Shelf, end: int) -> None:
-    """Seal rows of blocks before ``end`` that still lie in write-ahead files, and delete these.
+    """Seal what lies in write-ahead files of blocks before ``end`` alone, and delete these.
 
-    A block that is newer than the rows beside it counts as sealed from them, and what is read back into
-    memory from such files hides what blocks of their time hold.
+    What is read back into memory from such files would hide what blocks of their time hold. Those with points
+    that belong into later blocks stay; points may be ahead by minutes, so there is rarely one.
     """
     sealing.seal_rows_before(shelf, end)
-    if any(block < end for block in shelf.unsealed()):
+    spare = sealing.seal_points_before(shelf, end)
+    if any(block < end and block not in spare for block in shelf.unsealed()):
         raise NoRoomError("; ".join((*shelf.troubles, "nothing is imported")))
-    shelf.forget_rows(end, ())
+    shelf.forget_rows(end, spare)
 
 
 def _no_room(error: OSError, blocks: int) -> NoRoomError:

@@ -56,7 +56,7 @@ def lived(folder: Path, count: int = 300) -> Samples:
 
 def held(folder: Path, first: int = -(2**62), last: int = 2**62) -> Samples:
     """What an export gives."""
-    wanted = Wanted(exporting.accepting([]), first, last)
+    wanted = Wanted(exporting.accepted([]), first, last)
     return {
         found.labels: {
             int(at): bits(float(value)) for at, value in zip(found.times, found.values, strict=True)
@@ -68,6 +68,6 @@ def held(folder: Path, first: int = -(2**62), last: int = 2**62) -> Samples:
 def page(folder: Path) -> str:
     """The export of a folder as text."""
     ever = 2**62
-    found = exporting.exported(Holdings(folder, -ever, ever), Wanted(exporting.accepting([]), -ever, ever))
+    found = exporting.exported(Holdings(folder, -ever, ever), Wanted(exporting.accepted([]), -ever, ever))
     texts = [text for each in found for text in openmetrics.lines(each.labels, each.times, each.values)]
     return "".join([*texts, openmetrics.END])

@@ -23,7 +23,7 @@ START = round(BEGIN * 1000)
 
 
 def everything(holdings: Holdings, *selectors: str) -> list[exporting.Exported]:
-    return list(exporting.exported(holdings, Wanted(exporting.accepting(selectors), -EVER, EVER)))
+    return list(exporting.exported(holdings, Wanted(exporting.accepted(selectors), -EVER, EVER)))
 
 
 def seal_points(folder: Path, origin: str, values: dict[int, tuple[float, int]]) -> None:
