@@ -139,7 +139,7 @@ def test_f22_no_room_for_a_block_and_it_stays_as_it_was(tmp_path: Path, now: flo
 
 
 def test_f22_no_room_for_rows_that_no_block_holds_yet_and_none_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
     said = put_in(store_in(tmp_path / "full" / FOLDER), 85)
     before = files(tmp_path / "full" / FOLDER)
