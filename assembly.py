@@ -177,6 +177,7 @@ class Showcall:
             limits=Limits(settings.metrics.max_steps, settings.metrics.max_samples),
             shelf=self.shelf,
             outlet=None if self.remote is None else self.remote.writing.write,
+            push_outlet=None if self.remote is None else self.remote.writing.push,
         )
         self._keeping = Keeping(self.store.keep)
         self._precedence = Precedence()
@@ -209,6 +210,7 @@ class Showcall:
             targets,
             interval=settings.collector.interval,
             append=self.store.append,
+            push=self.store.push,
             on_round=self._evaluation.hand_over,
             clock=clock,
         )

@@ -15,6 +15,7 @@ from collector.round import TargetReport
 from metrics import Store
 from metrics.disk.damage import DamageKind
 from metrics.disk.shelf import Shelf
+from metrics.store import REFUSALS
 from own_loops import LoopReport
 
 
@@ -104,6 +105,12 @@ class StoreNumbers(Collector):
         }
         for name, (text, count) in counts.items():
             yield CounterMetricFamily(name, text, value=count)
+        refused = CounterMetricFamily(
+            "showcall_store_samples_refused", "Stamped samples that were not taken.", labels=["reason"]
+        )
+        for reason in REFUSALS:
+            refused.add_metric([reason], self._store.refused.get(reason, 0))
+        yield refused
         damage = CounterMetricFamily("showcall_store_damage", "Pieces of files left out.", labels=["kind"])
         for kind in DamageKind:
             damage.add_metric([kind.value], self._shelf.damage.get(kind, 0))
