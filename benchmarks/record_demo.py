@@ -69,6 +69,7 @@ class Recorder:
             sources.targets(collector),
             interval=EVERY_SECONDS,
             append=self._append,
+            push=self._store.push,
             on_round=self._on_round,
             clock=time.time,  # noqa: TID251 - a program of its own: nobody hands it a clock
         )

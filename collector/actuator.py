@@ -22,12 +22,14 @@ _HEADERS = MappingProxyType({"Accept": ACCEPT})
 class PageSettings:
     """Where a page is and what may be on it.
 
-    ``fallback`` is the format of an answer without Content-Type; None refuses it.
+    ``fallback`` is the format of an answer without Content-Type; None refuses it. With ``honor_timestamps``
+    samples keep the time that they carry.
     """
 
     site: Site
     sample_limit: int
     fallback: PageFormat | None
+    honor_timestamps: bool = False
 
 
 class ActuatorSource:
@@ -35,7 +37,7 @@ class ActuatorSource:
 
     def __init__(self, settings: PageSettings, resolver: Resolver) -> None:
         self._settings = settings
-        self._parser = PageParser(settings.sample_limit)
+        self._parser = PageParser(settings.sample_limit, settings.honor_timestamps)
         self._fetcher = HttpFetcher(settings.site, resolver, REDIRECTS)
 
     def fetch(self, at: float, deadline: Deadline) -> Scraped:
@@ -51,7 +53,8 @@ class ActuatorSource:
                 f"a page of {len(answer.body):,} bytes was not fetched and parsed within {deadline.given:g} s"
             )
             raise ScrapeError(ErrorKind.TIMEOUT, text) from None
-        return Scraped(page.labels, page.values, page.metadata, notes=_notes(page), seen=page.seen)
+        notes, stamps = _notes(page), page.stamps
+        return Scraped(page.labels, page.values, page.metadata, notes=notes, seen=page.seen, stamps=stamps)
 
     def ask(self, deadline: Deadline) -> int | None:
         """As in ``AsksAhead``."""

@@ -6,7 +6,7 @@ lines keep their order, the very same tuple of label sets is handed over again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from collector.exposition_numbers import column, with_canonical_bounds
 from collector.page_shape import PageShape
 from collector.round import ErrorKind
 from collector.source import ScrapeError
+from collector.stamps import stamps_of, told_once
 from metrics.values import Floats, Labels, Metadata, label
 
 TOO_OLD_SECONDS = 3600.0
@@ -44,6 +45,8 @@ class Page:
         seen: samples on the page.
         duplicates: samples of a series that the page already had; the first is kept.
         out_of_bounds: samples whose own timestamp is over an hour old or over ten minutes ahead.
+        stamps: the samples' own times (Unix seconds, NaN for none) where they are taken and any has one; such
+            a series may have several samples on the page.
     """
 
     labels: tuple[Labels, ...]
@@ -52,6 +55,7 @@ class Page:
     seen: int
     duplicates: int = 0
     out_of_bounds: int = 0
+    stamps: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,13 @@ class _Order:
 
 @dataclass(slots=True)
 class _Rows:
-    """A page as it is being read."""
+    """A page as it is being read; ``stamps`` by the sample's position."""
 
     labels: list[Labels]
     texts: list[str]
     comments: list[str]
     out_of_bounds: int = 0
+    stamps: dict[int, float] = field(default_factory=dict)
 
 
 class PageParser:
@@ -78,10 +83,12 @@ class PageParser:
 
     Args:
         sample_limit: a page with more samples is refused before it is parsed.
+        honor_timestamps: samples keep the time that they carry; whoever stores them judges it.
     """
 
-    def __init__(self, sample_limit: int) -> None:
+    def __init__(self, sample_limit: int, honor_timestamps: bool = False) -> None:
         self._sample_limit = sample_limit
+        self._honor_timestamps = honor_timestamps
         self._form = PageFormat.TEXT
         self._forget()
 
@@ -104,6 +111,8 @@ class PageParser:
         if values is None:
             raise self._blame(lines)
         self._take_comments(rows.comments, lines)
+        if rows.stamps:
+            return self._stamped_page(rows, values)
         self._take_order(rows, lines, values)
         return self._page(values, rows.out_of_bounds)
 
@@ -162,7 +171,9 @@ class PageParser:
         if self._form is PageFormat.TEXT and not line.strip(" \t"):
             return
         sample = self._stamped(line) or self._lexed(line)
-        if sample.stamp is not None and not at - TOO_OLD_SECONDS <= sample.stamp <= at + TOO_NEW_SECONDS:
+        if sample.stamp is not None and self._honor_timestamps:
+            rows.stamps[len(rows.labels)] = sample.stamp
+        elif sample.stamp is not None and not at - TOO_OLD_SECONDS <= sample.stamp <= at + TOO_NEW_SECONDS:
             number(sample.value)
             rows.out_of_bounds += 1
             return
@@ -236,6 +247,14 @@ class PageParser:
             return
         shape = PageShape(lines, self._known, values)
         self._shape = shape if shape.samples == len(raw) else None
+
+    def _stamped_page(self, rows: _Rows, values: Floats) -> Page:
+        self._shape = None
+        stamps, seen = stamps_of(len(values), rows.stamps), len(values)
+        kept = told_once(rows.labels, stamps)
+        labels = tuple([rows.labels[place] for place in kept])
+        duplicates = seen - len(kept)
+        return Page(labels, values[kept], self._metadata, seen, duplicates, stamps=stamps[kept])
 
     def _forget_churn(self, lines: int) -> None:
         """Series that come and go must not fill the memory, whether or not their pages were good."""

@@ -1,7 +1,7 @@
 """One look at one target: fetch, label, append, and what is said of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,11 +11,13 @@ import structlog
 from collector.deadline import Deadline
 from collector.round import ErrorKind, TargetReport
 from collector.source import AsksAhead, Scraped, ScrapeError, gauges, measured
+from collector.stamps import parted
 from collector.target import Target, own_origin
 from collector.target_labels import LabelLimits, TargetLabels
-from metrics.values import Appended, Batch, Labels
+from metrics.values import Appended, Batch, Labels, Pushed
 
 Append = Callable[[Batch], Appended]
+Push = Callable[[Pushed], Appended]
 
 UNLIMITED = LabelLimits(count=1_000_000, value_length=1_000_000_000)
 
@@ -42,29 +44,33 @@ class Outcome:
 
 
 class TargetScrape:
-    """Looks at one target. ``fetch`` may take its time; ``publish`` is quick, one thread at a time."""
+    """Looks at one target. ``fetch`` may take its time; ``publish`` is quick, one thread at a time.
 
-    def __init__(self, target: Target, append: Append) -> None:
+    ``push`` takes samples with times of their own.
+    """
+
+    def __init__(self, target: Target, append: Append, push: Push) -> None:
         self._target = target
         self._append = append
+        self._push = push
         self._labels = TargetLabels(target.labels, target.limits)
         self._own_labels = TargetLabels(target.labels, UNLIMITED)
         self._last_up_at: float | None = None
         self._asked_at: float | None = None
+        self._ahead = target.source if isinstance(target.source, AsksAhead) else None
 
     @property
     def asks_ahead(self) -> bool:
         """Whether ``ask`` may be of use."""
-        return isinstance(self._target.source, AsksAhead)
+        return self._ahead is not None
 
     def ask(self, deadline: Deadline) -> int | None:
         """Send the question ahead of ``fetch``; the descriptor that the answer comes by, None for none."""
-        source = self._target.source
-        if not isinstance(source, AsksAhead):
+        if self._ahead is None:
             return None
         begun = time.monotonic()
         try:
-            descriptor = source.ask(deadline)
+            descriptor = self._ahead.ask(deadline)
         except (ScrapeError, OSError):  # the look itself will say what is wrong
             return None
         self._asked_at = None if descriptor is None else begun
@@ -72,8 +78,7 @@ class TargetScrape:
 
     def arrived(self) -> bool:
         """Whether the answer to what was asked ahead is there."""
-        source = self._target.source
-        return not isinstance(source, AsksAhead) or source.arrived()
+        return self._ahead is None or self._ahead.arrived()
 
     def fetch(self, at: float, deadline: Deadline) -> Outcome:
         """Ask the source; whatever goes wrong is in the outcome."""
@@ -117,8 +122,11 @@ class TargetScrape:
             self._append(Batch(self._target.name, at, (), np.empty(0)))
             return 0, ()
         labelled = self._labels.apply(scraped.labels)
-        batch = Batch(self._target.name, at, labelled.labels, scraped.values, scraped.metadata)
-        return labelled.added, _store_notes(self._append(batch))
+        batch, pushed = parted(self._target.name, at, labelled.labels, scraped)
+        appended = [self._append(batch)]
+        if pushed is not None:
+            appended.append(self._push(pushed))
+        return labelled.added, _store_notes(appended)
 
     def _report(
         self,
@@ -187,9 +195,15 @@ def _seen(scraped: Scraped | None) -> int:
     return len(scraped.values) if scraped.seen is None else scraped.seen
 
 
-def _store_notes(appended: Appended) -> tuple[str, ...]:
+def _store_notes(appended: Sequence[Appended]) -> tuple[str, ...]:
+    rows, *pushed = appended
+    elsewhere = sum(each.claimed_elsewhere for each in appended)
+    late, far = sum(each.out_of_order for each in pushed), sum(each.out_of_bounds for each in pushed)
     found = (
-        (appended.claimed_elsewhere, "series that another target brought first were dropped"),
-        (appended.out_of_order, "samples older than the last ones were refused"),
+        (elsewhere, "series that another target brought first were dropped"),
+        (rows.out_of_order, "samples older than the last ones were refused"),
+        (late, "samples more than ten minutes late were refused"),
+        (far, "samples with a time too old or too far ahead were refused"),
+        (sum(each.duplicates for each in pushed), "samples with another value at the same time were refused"),
     )
     return tuple(f"{count} {text}" for count, text in found if count)

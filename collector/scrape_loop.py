@@ -17,7 +17,7 @@ from collector.loop_state import Counts, Event, Look, Running, ScrapeLoopHealth,
 from collector.round import ErrorKind, TargetReport
 from collector.round_board import RoundBoard, Timing
 from collector.round_delivery import OnRound, RoundDelivery
-from collector.scrape import Append, Outcome, TargetScrape, too_late
+from collector.scrape import Append, Outcome, Push, TargetScrape, too_late
 from collector.source import AsksAhead, ScrapeError
 from collector.steady_clock import SteadyClock
 from collector.target import Target
@@ -41,6 +41,7 @@ class ScrapeLoop:
         targets: names are unique.
         interval: of rounds, in seconds.
         append: where batches go; called from several threads.
+        push: where samples with times of their own go; the same.
         on_round: told of each round, on one thread of its own.
         clock: Unix seconds.
         monotonic: seconds.
@@ -52,6 +53,7 @@ class ScrapeLoop:
         *,
         interval: float,
         append: Append,
+        push: Push,
         on_round: OnRound,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
@@ -59,7 +61,7 @@ class ScrapeLoop:
         self._interval = interval
         self._monotonic = monotonic
         self._steady = SteadyClock(clock, monotonic)
-        self._states = self._placed(targets, append)
+        self._states = self._placed(targets, append, push)
         self._slow = frozenset(target.name for target in targets if target.interval > interval)
         self._round_slot = first_slot(interval, 0.0, self._steady.now())
         self._board = RoundBoard(Timing.of(interval))
@@ -127,13 +129,13 @@ class ScrapeLoop:
             hanging,
         )
 
-    def _placed(self, targets: Sequence[Target], append: Append) -> dict[str, TargetState]:
+    def _placed(self, targets: Sequence[Target], append: Append, push: Push) -> dict[str, TargetState]:
         now = self._steady.now()
         phase = _phases(targets)
         return {
             target.name: TargetState(
                 target,
-                TargetScrape(target, append),
+                TargetScrape(target, append, push),
                 first_slot(target.interval, phase[target.name], now),
             )
             for target in targets

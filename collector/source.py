@@ -36,6 +36,7 @@ class Scraped:
         finding: what the look found wrong, if anything.
         notes: oddities that did no harm.
         seen: samples in the answer, duplicates and refused ones included; None means ``len(values)``.
+        stamps: the samples' own times, Unix seconds, NaN for those of the look; None for none at all.
     """
 
     labels: tuple[Labels, ...]
@@ -45,6 +46,7 @@ class Scraped:
     finding: Finding | None = None
     notes: tuple[str, ...] = ()
     seen: int | None = None
+    stamps: Floats | None = None
 
 
 class ScrapeError(Exception):

@@ -88,7 +88,8 @@ def _port(target: TargetSettings) -> int:
 
 def _actuator(target: TargetSettings, settings: CollectorSettings, resolver: Resolver) -> Source:
     fallback = FALLBACKS[settings.fallback_scrape_protocol]
-    return ActuatorSource(PageSettings(_site(target, settings), settings.sample_limit, fallback), resolver)
+    page = PageSettings(_site(target, settings), settings.sample_limit, fallback, target.honor_timestamps)
+    return ActuatorSource(page, resolver)
 
 
 def _http_probe(target: TargetSettings, settings: CollectorSettings, resolver: Resolver) -> Source:

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -38,6 +39,8 @@ from metrics.values import (
     always,
 )
 
+REFUSALS = ("duplicates", "claimed_elsewhere", "out_of_order", "out_of_bounds")
+"""Why pushed samples are not taken; see ``Appended``."""
 _SWEEP_MS = 10_000
 """How often grids that nobody appends to are looked at for old samples."""
 _EDGE_SECONDS = 9e12
@@ -81,6 +84,7 @@ class Store:
         self._delayed = delayed_name_removal
         self._lock = threading.Lock()
         self._memory = Memory(self._keep_ms)
+        self._refused: Counter[str] = Counter()
         self._metadata: dict[str, Metadata] = {}
         self._swept_ms = 0
         self._newest_ms = 0
@@ -117,6 +121,7 @@ class Store:
         if pushed.metadata:
             self._metadata.update(pushed.metadata)
         received = _ms(pushed.received)
+        self._refuse(appended)
         if appended.stored:
             self._came(received)
         self._sweep(received)
@@ -212,6 +217,12 @@ class Store:
         return min(begins) / 1000.0 if begins else None
 
     @property
+    def refused(self) -> Mapping[str, int]:
+        """How many pushed samples were not taken, by reason (``REFUSALS``)."""
+        with self._lock:
+            return dict(self._refused)
+
+    @property
     def clock_set_back(self) -> int:
         """How often an origin's clock was found to have been set back."""
         return self._memory.set_back
@@ -220,6 +231,11 @@ class Store:
         """One turn of the store's own thread: make rows safe, seal a block, forget files. Raises OSError."""
         if self._upkeep is not None:
             self._upkeep.turn(self._newest_ms, self._keep_ms)
+
+    def _refuse(self, appended: Appended) -> None:
+        with self._lock:
+            for reason in REFUSALS:
+                self._refused[reason] += getattr(appended, reason)
 
     def _came(self, at: int) -> None:
         self._newest_ms = at

@@ -35,7 +35,7 @@ _KIND_NEEDS: Mapping[TargetKind, tuple[str, ...]] = {
     TargetKind.HOST: (),
 }
 _KIND_TAKES: Mapping[TargetKind, tuple[str, ...]] = {
-    TargetKind.ACTUATOR: ("url", "user", "password_file", "ca_file"),
+    TargetKind.ACTUATOR: ("url", "user", "password_file", "ca_file", "honor_timestamps"),
     TargetKind.HTTP_PROBE: ("url", "user", "password_file", "ca_file", "redirects"),
     TargetKind.REDIS: ("host", "port", "user", "password_file"),
     TargetKind.POSTGRESQL: ("host", "port", "user", "password_file", "database"),

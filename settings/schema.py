@@ -71,8 +71,9 @@ class TargetSettings(Frozen):
     ``password_file`` serve all four; ``database`` serves postgresql; ``stack_file`` local_processes; ``file``
     and ``patterns`` (name -> RE2 expression) serve log; docker takes ``socket`` or ``url``, and chooses
     containers by ``compose_project`` and ``container_labels``. Over https, ``ca_file`` (PEM) is trusted
-    instead of the system's authorities; ``redirects`` is how many a probe follows. Every series gets the
-    labels ``job`` (the name) and ``instance`` (host:port), and those in ``labels``.
+    instead of the system's authorities; ``redirects`` is how many a probe follows. With ``honor_timestamps``
+    samples of an actuator's page keep the time that they carry. Every series gets the labels ``job`` (the
+    name) and ``instance`` (host:port), and those in ``labels``.
     """
 
     name: Name
@@ -92,6 +93,7 @@ class TargetSettings(Frozen):
     container_labels: dict[str, str] = {}
     ca_file: Path | None = None
     redirects: Annotated[int, Field(ge=0, le=3)] = 0
+    honor_timestamps: bool = False
     interval: Period | None = None
     timeout: Period | None = None
     labels: dict[str, str] = {}

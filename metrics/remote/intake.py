@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import structlog
 
 from metrics.disk.frames import frame
+from metrics.disk.pushes import Push
 from metrics.disk.rows import Row
 from metrics.remote import records
 from metrics.remote.folder import Folder
@@ -25,6 +27,8 @@ _MOST_IN_MEMORY = 2_000_000
 _SEGMENT_BYTES = 8 * 2**20
 _SEGMENT_MS = 15 * 60 * 1000
 _TRY_AGAIN_SECONDS = 1.0
+_PUSHED = "\n"
+"""After the origin of a push, so that its layouts and those of the origin's rows do not end each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,14 @@ class Lost:
     memory: int = 0
     size: int = 0
     age: int = 0
+
+
+class _Waiting(NamedTuple):
+    """A row, its series (None where it says nothing of others, as a push), and when it came, milliseconds."""
+
+    row: Row
+    ids: tuple[int, ...] | None
+    came: int
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +87,7 @@ class Intake:
     def __init__(self, folder: Folder, bounds: Bounds, clock: Callable[[], float]) -> None:
         self._folder, self._bounds, self._clock = folder, bounds, clock
         self._change = threading.Condition()
-        self._rows: deque[tuple[Row, tuple[int, ...]]] = deque()
+        self._rows: deque[_Waiting] = deque()
         self._held = 0
         self._stopping = False
         self._segment: _Segment | None = None
@@ -105,13 +117,24 @@ class Intake:
 
     def write(self, row: Row, ids: tuple[int, ...]) -> None:
         """Take a row. ``ids`` are its series: the very same tuple as before means the same series."""
-        count = len(row.values)
+        self._take(_Waiting(row, ids, row.at))
+
+    def push(self, push: Push) -> None:
+        """Take samples with times of their own: one row for each time, which says nothing of other series."""
+        for at in np.unique(push.times).tolist():
+            places = np.flatnonzero(push.times == at)
+            labels = tuple([push.labels[place] for place in places.tolist()])
+            row = Row(f"{push.origin}{_PUSHED}", at, labels, push.values[places])
+            self._take(_Waiting(row, None, push.received))
+
+    def _take(self, waiting: _Waiting) -> None:
+        count = len(waiting.row.values)
         with self._change:
             if self._held + count > _MOST_IN_MEMORY:
                 self.lost.memory += count
                 return
             self._held += count
-            self._rows.append((row, ids))
+            self._rows.append(waiting)
             self._change.notify()
 
     def _run(self) -> None:
@@ -120,14 +143,15 @@ class Intake:
                 self._change.wait_for(lambda: self._rows or self._stopping)
                 if self._stopping and (not self._rows or self.trouble):
                     break
-                row, ids = self._rows[0]
-            self._guarded(row, ids)
+                first = self._rows[0]
+            self._guarded(first)
         self._close()
 
-    def _guarded(self, row: Row, ids: tuple[int, ...]) -> None:
+    def _guarded(self, first: _Waiting) -> None:
         """Write the first row that waits; it goes on waiting where the disk does not take it."""
+        row = first.row
         try:
-            self._write(row, ids)
+            self._write(first)
             self.trouble = ""
         except OSError as error:
             self._fell_out(error)
@@ -147,20 +171,22 @@ class Intake:
         with self._change:
             self._change.wait_for(lambda: self._stopping, timeout=_TRY_AGAIN_SECONDS)
 
-    def _write(self, row: Row, ids: tuple[int, ...]) -> None:
-        segment = self._room(row.at)
+    def _write(self, waiting: _Waiting) -> None:
+        row, ids, came = waiting
+        segment = self._room(came)
         before = self._before.get(row.origin)
-        if before is not None and before.ids is ids and before.layout is not None:
+        if ids is not None and before is not None and before.ids is ids and before.layout is not None:
             pieces, layout = [], before.layout
         else:
-            pieces = _endings(segment, row, ids, before)
+            pieces = [] if ids is None else _endings(segment, row, ids, before)
             layout = _add_layout(segment, row.origin, row.labels, pieces)
         if len(row.values):
             pieces.append(records.row(layout, row.at, row.values))
         _write_whole(segment, b"".join(map(frame, pieces)))
-        self._before[row.origin] = _Before(ids, row.labels, layout)
+        if ids is not None:
+            self._before[row.origin] = _Before(ids, row.labels, layout)
         self._folder.grown(segment.number, segment.size)
-        self.newest_at = row.at / 1000.0
+        self.newest_at = came / 1000.0
 
     def _room(self, at: int) -> _Segment:
         """The segment to write to; a new one when this one is full or old."""

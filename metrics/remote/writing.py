@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from metrics.disk.pushes import Push
 from metrics.disk.rows import Row
 from metrics.remote.endpoint import Endpoint
 from metrics.remote.folder import Folder
@@ -52,6 +53,10 @@ class RemoteWrite:
     def write(self, row: Row, ids: tuple[int, ...]) -> None:
         """Take a row of the store; never waits for a disk or a network, never raises."""
         self._intake.write(row, ids)
+
+    def push(self, push: Push) -> None:
+        """Take samples with times of their own; the same."""
+        self._intake.push(push)
 
     def start(self) -> None:
         """Begin to write and to send."""

@@ -389,6 +389,7 @@ def test_f15_a_daemon_that_hangs_takes_no_other_target_along_and_its_series_go_s
             [target("containers", rig), target("beside", Steady())],
             interval=0.2,
             append=store.append,
+            push=store.push,
             on_round=rounds.append,
             clock=wall_clock,
         )

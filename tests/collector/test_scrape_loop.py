@@ -19,7 +19,7 @@ from collector.site import Site
 from collector.source import Finding, Scraped, ScrapeError, Source, measured, scraped
 from collector.target import Target, own_origin
 from collector.target_labels import LabelLimits
-from metrics.values import Appended, Batch, label, labels_of
+from metrics.values import Appended, Batch, Pushed, label, labels_of
 from tests.collector.raw_server import serving
 from tests.collector.threads_begun import ThreadsBegun
 from tests.stack.service_rig import eventually
@@ -62,6 +62,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
+        self.pushed: list[Pushed] = []
         self.rounds: list[Round] = []
         self.at: list[float] = []
         self.whole = threading.Condition()
@@ -69,6 +70,10 @@ class Sink:
     def append(self, batch: Batch) -> Appended:
         self.batches.append(batch)
         return Appended(len(batch.labels))
+
+    def push(self, pushed: Pushed) -> Appended:
+        self.pushed.append(pushed)
+        return Appended(len(pushed.labels))
 
     def on_round(self, one: Round) -> None:
         with self.whole:
@@ -112,6 +117,7 @@ def looping(
         targets,
         interval=interval,
         append=sink.append,
+        push=sink.push,
         on_round=on_round or sink.on_round,
         clock=clocks.clock,
         monotonic=clocks.monotonic,
