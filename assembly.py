@@ -112,10 +112,10 @@ def _locked(data_dir: Path) -> DataDirectoryLock:
         raise StartError(unusable(data_dir, error)) from None
 
 
-def _shelf(settings: Settings) -> Shelf:
+def _shelf(settings: Settings, precedence: Precedence) -> Shelf:
     folder, kept = settings.data_dir / STORE_FOLDER, settings.metrics
     try:
-        return Shelf(folder, kept.retention, kept.retention_bytes)
+        return Shelf(folder, kept.retention, kept.retention_bytes, lambda: precedence.is_taken)
     except OSError as error:
         raise StartError(f"{folder}: the samples' folder cannot be used ({error.strerror})") from None
 
@@ -169,7 +169,8 @@ class Showcall:
         self._catalog = configuration.catalog
         self.database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
         self.database.upgrade()
-        self.shelf = _shelf(settings)
+        self._precedence = Precedence()
+        self.shelf = _shelf(settings, self._precedence)
         self.remote = _remote(settings, clock)
         self.store = Store(
             keep=settings.metrics.keep,
@@ -180,7 +181,6 @@ class Showcall:
             push_outlet=None if self.remote is None else self.remote.writing.push,
         )
         self._keeping = Keeping(self.store.keep)
-        self._precedence = Precedence()
         self.evaluator = Evaluator(
             rules=configuration.rules,
             topology=Topology.of(settings),

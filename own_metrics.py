@@ -101,6 +101,7 @@ class StoreNumbers(Collector):
             "showcall_store_syncs": ("Files made safe against power loss.", written.syncs),
             "showcall_store_rows_recalled": ("Rows read back at the start.", self._shelf.rows_recalled),
             "showcall_store_blocks_sealed": ("Blocks sealed.", self._shelf.blocks_sealed),
+            "showcall_store_blocks_merged": ("Blocks merged from smaller ones.", self._shelf.merging.merged),
             "showcall_store_clock_set_back": ("Clocks of origins set back.", self._store.clock_set_back),
         }
         for name, (text, count) in counts.items():
@@ -117,7 +118,7 @@ class StoreNumbers(Collector):
         yield damage
         yield GaugeMetricFamily("showcall_store_bytes", "Of all files of the store.", value=self._shelf.size)
         sealed = self._shelf.blocks
-        yield GaugeMetricFamily("showcall_store_blocks", "Sealed blocks.", value=len(sealed.starts))
+        yield GaugeMetricFamily("showcall_store_blocks", "Sealed blocks.", value=len(sealed.files))
         yield GaugeMetricFamily("showcall_store_block_bytes", "Of sealed blocks.", value=sealed.size)
         trouble = float(bool(self._shelf.troubles))
         yield GaugeMetricFamily("showcall_store_degraded", "1 while samples are not written.", value=trouble)

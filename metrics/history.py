@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrics.disk.block_file import Section
-from metrics.disk.blocks import Block, Blocks, matching
+from metrics.disk.blocks import Blocks, Window, matching
+from metrics.disk.cutting import Piece
 from metrics.grid import GridView
 from metrics.memory import Memory
 from metrics.promql.ast import Matcher
@@ -27,10 +28,15 @@ _REMEMBERED = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """The series of one origin in one block: ``columns`` in the section by row of the part, -1 for none."""
+    """The series of one origin in one file.
 
-    block: Block
+    Attributes:
+        rows: those of the section that the file tells of.
+        columns: in the section by row of the part, -1 for none.
+    """
+
     section: Section
+    rows: slice
     columns: Indices
 
 
@@ -54,7 +60,7 @@ class Rows:
 class Found:
     """What matches in some blocks and in memory."""
 
-    blocks: tuple[Block, ...]
+    windows: tuple[Window, ...]
     chosen: Chosen
     sets: LabelSets
     rows: tuple[Rows, ...]
@@ -68,47 +74,52 @@ class History:
         self.blocks = blocks
         self._lock = threading.Lock()
         self._found: OrderedDict[tuple[Matcher, ...], Found] = OrderedDict()
+        self._changes = blocks.changes
 
     def select(
         self,
         matchers: tuple[Matcher, ...],
         chosen: Chosen,
         index: SeriesIndex,
-        blocks: tuple[Block, ...],
+        windows: tuple[Window, ...],
         check: Check,
     ) -> Found:
         """The series that match in these blocks and in memory."""
         with self._lock:
+            if self._changes != self.blocks.changes:
+                # What is remembered of a file that is gone keeps its room on the disk.
+                self._found.clear()
+                self._changes = self.blocks.changes
             found = self._found.get(matchers)
-        if found is None or found.chosen is not chosen or found.blocks != blocks:
-            found = find(matchers, chosen, index.former(matchers), blocks, check)
+        if found is None or found.chosen is not chosen or found.windows != windows:
+            found = find(matchers, chosen, index.former(matchers), windows, check)
             with self._lock:
                 self._found[matchers] = found
                 if len(self._found) > _REMEMBERED:
                     self._found.popitem(last=False)
         return found
 
-    def within(self, touched: Extent, check: Check) -> tuple[Block, ...]:
+    def within(self, touched: Extent, check: Check) -> tuple[Window, ...]:
         """The blocks that a question needs."""
         found = []
-        for block in self.blocks.each(*touched):
+        for window in self.blocks.each(*touched):
             check()
-            found.append(block)
+            found.append(window)
         return tuple(found)
 
 
-Matched = Sequence[tuple[Block, Section, list[int]]]
+Matched = Sequence[tuple[Piece, list[int]]]
 
 
 def find(
     matchers: Sequence[Matcher],
     chosen: Chosen,
     former: Sequence[Series],
-    blocks: tuple[Block, ...],
+    windows: tuple[Window, ...],
     check: Check,
 ) -> Found:
     """Which series match, and where; a label set belongs to who brought it last."""
-    matched = _matching(matchers, blocks, check)
+    matched = _matching(matchers, windows, check)
     owners, shared = _owners(chosen, former, matched)
     sets = sorted(owners)
     rows: dict[str, dict[Labels, int]] = {}
@@ -120,7 +131,7 @@ def find(
             rows.setdefault(owners[labels].origin, {})[labels] = place
     made = tuple(_rows(origin, places, matched, chosen) for origin, places in rows.items())
     _fill(strands, chosen, former, matched)
-    return Found(blocks, chosen, LabelSets(sets), made, tuple(strands.values()))
+    return Found(windows, chosen, LabelSets(sets), made, tuple(strands.values()))
 
 
 def _owners(
@@ -133,8 +144,8 @@ def _owners(
     for members in chosen.members:
         owners.update((chosen.sets.labels[place], members.holder) for place in members.places)
     claims = [(series.labels, series.holder) for series in former]
-    for _, section, positions in reversed(matched):
-        holder = _holder(section)
+    for piece, positions in reversed(matched):
+        section, holder = piece.section, _holder(piece)
         if (holder, section.digest) not in known:
             known.add((holder, section.digest))
             claims += [(section.labels[position], holder) for position in positions]
@@ -144,8 +155,8 @@ def _owners(
     return owners, shared
 
 
-def _holder(section: Section) -> Holder:
-    return Holder(section.origin, section.sparse)
+def _holder(piece: Piece) -> Holder:
+    return Holder(piece.section.origin, piece.section.sparse)
 
 
 def _fill(
@@ -154,14 +165,14 @@ def _fill(
     """Where the points of these series are."""
     if not strands:
         return
-    for _, section, positions in matched:
+    for piece, positions in matched:
         for position in positions:
-            strand = strands.get(section.labels[position])
+            strand = strands.get(piece.section.labels[position])
             if strand is not None:
-                strand.on_disk.append((section, position))
+                strand.on_disk.append((piece, position))
     for strand in strands.values():
         owner = strand.holder
-        strand.on_disk.sort(key=lambda each: (each[0].block, _holder(each[0]) == owner))
+        strand.on_disk.sort(key=lambda each: (each[0].first, _holder(each[0]) == owner))
     for series in former:
         if series.labels in strands:
             strands[series.labels].in_memory.append((series.holder, series.id))
@@ -172,32 +183,33 @@ def _fill(
                 strand.in_memory.append((members.holder, number))
 
 
-def _matching(matchers: Sequence[Matcher], blocks: Sequence[Block], check: Check) -> Matched:
+def _matching(matchers: Sequence[Matcher], windows: Sequence[Window], check: Check) -> Matched:
     accepts = accepting(matchers)
     known: dict[bytes, list[int]] = {}
     found = []
-    for block in blocks:
-        for section in block.sections:
+    for window in windows:
+        for section in window.sections:
             positions = known.get(section.digest)
             if positions is None:
                 check()
                 positions = known[section.digest] = matching(section.labels, accepts)
             if positions:
-                found.append((block, section, positions))
+                found.append((window.piece(section), positions))
     return found
 
 
 def _rows(origin: str, places: Mapping[Labels, int], matched: Matched, chosen: Chosen) -> Rows:
     row = {labels: number for number, labels in enumerate(places)}
     blocks = []
-    for block, section, positions in matched:
+    for piece, positions in matched:
+        section = piece.section
         if section.origin == origin and not section.sparse:
             columns = np.full(len(row), -1, dtype=np.intp)
             for position in positions:
                 number = row.get(section.labels[position])
                 if number is not None:
                     columns[number] = position
-            blocks.append(Place(block, section, columns))
+            blocks.append(Place(section, piece.rows, columns))
     ours = next((each for each in chosen.members if each.holder == Holder(origin)), None)
     members = _members(ours, row, chosen)
     return Rows(origin, np.array(list(places.values()), dtype=np.intp), tuple(blocks), members)
@@ -226,7 +238,7 @@ class HistoryPart:
         pieces: list[Times] = []
         start = 0
         for place in rows.blocks:
-            times = place.section.times
+            times = place.section.times[place.rows]
             if self._view is not None:
                 times = times[: int(np.searchsorted(times, self._view.times[0]))]
             if len(times):
@@ -285,8 +297,8 @@ class HistoryPart:
     def _fill_from_block(self, cells: Cells, columns: slice, positions: Indices, place: Place) -> None:
         for row in np.flatnonzero(place.columns >= 0):
             values, states = self._blocks.series(place.section, int(place.columns[row]))
-            cells.values[row, columns] = values[positions]
-            cells.states[row, columns] = states[positions]
+            cells.values[row, columns] = values[place.rows][positions]
+            cells.states[row, columns] = states[place.rows][positions]
 
 
 class LongSnapshot(Snapshot):

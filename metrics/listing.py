@@ -101,10 +101,11 @@ class Listing:
         """What sealed blocks hold within the span, oldest first."""
         if self._blocks is None or span[0] > span[1]:
             return
-        for block in self._blocks.each(*span):
+        for window in self._blocks.each(*span):
             check()
-            for section in block.sections:
-                sheet = self._sheet(section, span)
+            within = max(span[0], window.first), min(span[1], window.end - 1)
+            for section in window.sections:
+                sheet = self._sheet(section, within)
                 if sheet is not None:
                     yield sheet
 

@@ -24,6 +24,11 @@ class Precedence:
         finally:
             self._idle.set()
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether rules are evaluated now."""
+        return not self._idle.is_set()
+
     def give_way(self) -> None:
         """Return when no rules are evaluated, or after ``LONGEST_WAIT``."""
         if not self._idle.is_set():

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metrics import sparse_series
-from metrics.disk.block_file import Section
 from metrics.disk.blocks import Blocks
+from metrics.disk.cutting import Piece
 from metrics.promql.context import Budget
 from metrics.promql.extent import Extent
 from metrics.promql.source import ABSENT
@@ -24,13 +24,13 @@ class Strand:
     Attributes:
         place: its row in the selection.
         holder: who brought it last; its points stand where others have one at the same time.
-        on_disk: sections with the series' number there, oldest first, those of ``holder`` last in a block.
+        on_disk: pieces of files with the series' number there, oldest first; in a file ``holder``'s last.
         in_memory: holders with the series' number, the present one last.
     """
 
     place: int
     holder: Holder
-    on_disk: list[tuple[Section, int]] = field(default_factory=list)
+    on_disk: list[tuple[Piece, int]] = field(default_factory=list)
     in_memory: list[tuple[Holder, int]] = field(default_factory=list)
 
 
@@ -60,19 +60,19 @@ class Weaver:
 
     def _woven(self, strand: Strand) -> Track:
         whole = NOTHING
-        for section, number in strand.on_disk:
-            whole = union(whole, self._on_disk(section, number))
+        for piece, number in strand.on_disk:
+            whole = union(whole, self._on_disk(piece, number))
         for holder, number in strand.in_memory:
             whole = union(whole, self._in_memory(holder, number))
         return whole
 
-    def _on_disk(self, section: Section, number: int) -> Track:
-        end = self._end
-        if not section.sparse:
+    def _on_disk(self, piece: Piece, number: int) -> Track:
+        first, end = max(self._first, piece.first), min(self._end, piece.end)
+        if not piece.section.sparse:
             # What memory has of rows is all that there is from its first row on.
-            rows = self._snapshot.rows(section.origin).times
+            rows = self._snapshot.rows(piece.section.origin).times
             end = min(end, int(rows[0])) if len(rows) else end
-        return between(self._blocks.track(section, number), self._first, end)
+        return between(self._blocks.track(piece.section, number), first, end)
 
     def _in_memory(self, holder: Holder, number: int) -> Track:
         if holder.sparse:

@@ -82,7 +82,7 @@ class Upkeep:
                 self._late.setdefault(block, max(own, block) + BLOCK_MS + _GRACE_MS)
 
     def turn(self, now: int, keep_ms: int) -> None:
-        """Make rows safe, seal a block, forget files. Raises OSError.
+        """Make rows safe, seal a block, forget files, merge old blocks for a moment. Raises OSError.
 
         Args:
             now: the newest row, milliseconds.
@@ -94,6 +94,7 @@ class Upkeep:
             self._shelf.retain(now)
             self._retain_at = time.monotonic() + _RETAIN_SECONDS
         self._shelf.forget_rows(now - keep_ms, self._needed())
+        self._shelf.merging.turn(now, self._ahead)
 
     def may_forget(self, before: int) -> tuple[int, int]:
         """Up to where memory may forget rows, and points, if it wants to forget what is older."""
@@ -149,6 +150,12 @@ class Upkeep:
         if late is not None:
             with self._lock:
                 self._late.setdefault(block, late)
+
+    def _ahead(self) -> frozenset[int]:
+        """Blocks that may have to be sealed anew."""
+        with self._lock:
+            waiting = self._unsealed | self._late.keys()
+        return frozenset(waiting | self._shelf.ahead())
 
     def _needed(self) -> set[int]:
         """Blocks whose write-ahead files have something that is not sealed yet."""

@@ -1,4 +1,4 @@
-"""A sealed block: 15 minutes of every origin in one file that never changes.
+"""A sealed block: 15 minutes, or two merged hours, of every origin in one file that never changes.
 
 For each origin a frame with its timestamps, label sets and a table of its series, then the cells of each
 series; where series have timestamps of their own, those stand with them and none in the frame. Frame and
@@ -11,7 +11,7 @@ import mmap
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,79 @@ class Section:
             raise ValueError("a series with a wrong checksum")
         return data
 
+    def damage(self, number: int, error: ValueError) -> Damage:
+        """What a series that cannot be read is told as."""
+        start, length = int(self.starts[number]), int(self.table[number, 0])
+        text = f"a series of {self.origin} ({error})"
+        return Damage(self.block, DamageKind.CHECKSUM, start, length, text)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """A section on its way into a file.
+
+    Attributes:
+        labels: sorted.
+        times: of its rows; None where its series have timestamps of their own.
+        packed: as many series as there are label sets, one after the other.
+    """
+
+    origin: str
+    labels: Sequence[Labels]
+    times: Times | None
+    packed: Iterable[bytes]
+
+
+class Writer:
+    """Writes a block beside its place, and then puts it there. Its methods raise OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(path.name + TEMPORARY)
+        self._file = self._beside.open("wb")
+
+    def put(self, flow: Flow) -> Iterator[None]:
+        """Write a section; stops after each series, so that other work may come in between."""
+        name, sets = flow.origin.encode("utf-8", "replace"), label_text.packed(flow.labels)
+        rows, times = (0, b"") if flow.times is None else (len(flow.times), packed_times(flow.times))
+        table = np.zeros((len(flow.labels), 2), dtype=np.uint32)
+        begin = self._file.tell()
+        # The head says how long each series is: room for it now, the head itself when they are written.
+        room = len(frame(b"")) + _FIXED.size + len(name) + len(sets) + len(times) + table.nbytes
+        self._file.write(bytes(room))
+        for number, data in enumerate(flow.packed):
+            self._file.write(data)
+            table[number] = len(data), zlib.crc32(data)
+            yield
+        end = self._file.tell()
+        fixed = _FIXED.pack(end - begin - room, len(name), rows, len(table), len(sets), len(times))
+        self._file.seek(begin)
+        self._file.write(frame(fixed + name + sets + times + table.tobytes()))
+        self._file.seek(end)
+
+    def settle(self) -> None:
+        """Make what was written until now safe, so that the end has little to wait for."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def finish(self, at: float | None = None) -> int:
+        """Put the block in its place; its size. ``at`` is the file's time of change, None for now."""
+        self.settle()
+        size = self._file.tell()
+        self._file.close()
+        if at is not None:
+            os.utime(self._beside, (at, at))
+        self._beside.rename(self._path)
+        sync_folder(self._path.parent)
+        return size
+
+    def abandon(self) -> None:
+        """Leave no trace. Never raises."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._beside.unlink()
+
 
 def write(
     path: Path, stretches: Iterable[Stretch | SparseStretch], dated: Callable[[], float | None] = lambda: None
@@ -86,25 +159,16 @@ def write(
 
     ``dated``, asked when all is written, says what the file's time of change is to be; None for now.
     """
-    beside = path.with_name(path.name + TEMPORARY)
+    writer = Writer(path)
     try:
-        with beside.open("wb") as file:
-            for stretch in stretches:
-                for piece in _packed(stretch):
-                    file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-            size = file.tell()
-        at = dated()
-        if at is not None:
-            os.utime(beside, (at, at))
-        beside.rename(path)
+        for stretch in stretches:
+            times = stretch.times if isinstance(stretch, Stretch) else None
+            for _ in writer.put(Flow(stretch.origin, stretch.labels, times, stretch.packed)):
+                pass
+        return writer.finish(dated())
     except OSError:
-        with suppress(OSError):
-            beside.unlink()
+        writer.abandon()
         raise
-    sync_folder(path.parent)
-    return size
 
 
 def read(path: Path, labels_of: Decode = label_text.unpacked) -> tuple[list[Section], list[Damage]]:
@@ -127,33 +191,6 @@ def read(path: Path, labels_of: Decode = label_text.unpacked) -> tuple[list[Sect
             length = piece.end - piece.offset
             damaged.append(Damage(path.name, DamageKind.CHECKSUM, piece.offset, length, str(error)))
     return sections, damaged
-
-
-def whole(section: Section) -> Stretch | SparseStretch:
-    """Every series of a section that is not damaged."""
-    labels: list[Labels] = []
-    packed: list[bytes] = []
-    for number, each in enumerate(section.labels):
-        with suppress(ValueError):
-            packed.append(section.packed(number))
-            labels.append(each)
-    if section.sparse:
-        return SparseStretch(section.origin, labels, packed)
-    return Stretch(section.origin, section.times, labels, packed)
-
-
-def _packed(stretch: Stretch | SparseStretch) -> Iterator[bytes]:
-    series = stretch.packed
-    table = np.array([(len(each), zlib.crc32(each)) for each in series], dtype=np.uint32).reshape(-1, 2)
-    name = stretch.origin.encode("utf-8", "replace")
-    rows, times = 0, b""
-    if isinstance(stretch, Stretch):
-        rows, times = len(stretch.times), packed_times(stretch.times)
-    sets = label_text.packed(stretch.labels)
-    body = sum(map(len, series))
-    fixed = _FIXED.pack(body, len(name), rows, len(series), len(sets), len(times))
-    yield frame(fixed + name + sets + times + table.tobytes())
-    yield from series
 
 
 def _body(payload: memoryview) -> int:

@@ -2,47 +2,69 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
 from metrics.disk import block_file, label_text
 from metrics.disk.block_file import TEMPORARY, Section
-from metrics.disk.block_time import BLOCK_MS, block_name, block_start
+from metrics.disk.block_time import BLOCK_MS, Shown, Span, block_span, merged_span, shown
+from metrics.disk.cutting import AnyStretch, Piece, laid_over
 from metrics.disk.damage import Damage, DamageKind
-from metrics.disk.sparse_stretch import SparseStretch, united
-from metrics.disk.stretch import Stretch, joined
-from metrics.promql.source import ABSENT, States
-from metrics.track import NOTHING, Track, picked
-from metrics.values import Floats, Labels
+from metrics.disk.stretch import Stretch
+from metrics.disk.unpacked import Series, Unpacked
+from metrics.track import Track
+from metrics.values import Labels
 
 _REMEMBERED_SETS = 64
 _OPEN_BLOCKS = 128
-_CACHE_BYTES = 64 * 2**20
-
-Series = tuple[Floats, States]
-AnyStretch: TypeAlias = Stretch | SparseStretch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A sealed block; equal only to itself, so that a block sealed anew is another one."""
+    """A block's file; equal only to itself, so that one that took its place is another.
 
-    start: int
-    path: Path
+    Attributes:
+        readable: False where the file system did not give it.
+    """
+
+    span: Span
     sections: tuple[Section, ...]
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time from ``first`` up to ``end`` (milliseconds), and the file that tells of it."""
+
+    block: Block
+    first: int
+    end: int
 
     @property
-    def end(self) -> int:
-        """Where the next one begins, milliseconds."""
-        return self.start + BLOCK_MS
+    def sections(self) -> tuple[Section, ...]:
+        """What the file holds, other times too."""
+        return self.block.sections
+
+    def piece(self, section: Section) -> Piece:
+        """What the file tells of one origin."""
+        span = self.block.span
+        return Piece(section, self.first, self.end, (span.start, span.end) == (self.first, self.end))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class File:
+    """A file as it was written; equal only to itself."""
+
+    size: int
 
 
 class Blocks:
     """Sealed blocks in a folder, each read when it is first asked for. Any thread may call any method.
+
+    One thread alone seals, adopts and forgets. ``changes`` counts how often it did.
 
     Args:
         folder: where the files are; left-overs of a seal that was cut short are removed at once.
@@ -53,77 +75,78 @@ class Blocks:
         self._folder = folder
         self._note = note
         self._lock = threading.Lock()
-        self._sizes: dict[int, int] = {}
-        self._first_rows: dict[int, int | None] = {}
-        self._open: OrderedDict[int, Block] = OrderedDict()
+        self._files: dict[Span, File] = {}
+        self._shown: list[Shown] = []
+        self.changes = 0
+        self._first_rows: dict[Shown, int | None] = {}
+        self._open: OrderedDict[Span, Block] = OrderedDict()
         self._sets: OrderedDict[bytes, tuple[Labels, ...]] = OrderedDict()
-        self._decoded: OrderedDict[tuple[Section, int], Track | None] = OrderedDict()
-        self._decoded_bytes = 0
+        self._unpacked = Unpacked(note)
         for path in folder.iterdir():
-            start = block_start(path.name)
-            if start is not None:
-                self._sizes[start] = path.stat().st_size
+            span = block_span(path.name)
+            if span is not None:
+                self._files[span] = File(path.stat().st_size)
             elif path.name.endswith(TEMPORARY):
                 path.unlink(missing_ok=True)
+        self._shown = shown(self._files)
+
+    @property
+    def files(self) -> Mapping[Span, File]:
+        """The files there are."""
+        with self._lock:
+            return dict(self._files)
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """Where the blocks begin, ascending, milliseconds."""
-        with self._lock:
-            return tuple(sorted(self._sizes))
+        """Where the 15 minutes begin that files tell of, ascending, milliseconds."""
+        pieces = self._shown
+        return tuple(start for each in pieces for start in range(each.first, each.end, BLOCK_MS))
 
     @property
     def size(self) -> int:
         """Bytes of all blocks."""
         with self._lock:
-            return sum(self._sizes.values())
+            return sum(file.size for file in self._files.values())
+
+    def path(self, span: Span) -> Path:
+        """Where a block is, or would be."""
+        return self._folder / span.name
 
     def written_at(self, start: int) -> float | None:
-        """When the file of a block was written (Unix seconds of the file system); None without one."""
-        if start not in self._sizes:
-            return None
-        return (self._folder / block_name(start)).stat().st_mtime
+        """When a block of its own was written for these 15 minutes (Unix seconds of the file system).
 
-    def between(self, first: int, last: int) -> list[Block]:
-        """The blocks with any time in [first, last], oldest first; one that cannot be read is left out."""
+        None without one: a block is merged only when no write-ahead file of its time is left, so any that is
+        there has come since.
+        """
+        span = Span(start)
+        return self.path(span).stat().st_mtime if span in self._files else None
+
+    def between(self, first: int, last: int) -> list[Window]:
+        """What files tell of any time in [first, last], oldest first; nothing of one that cannot be read."""
         return list(self.each(first, last))
 
-    def each(self, first: int, last: int) -> Iterator[Block]:
-        """The same, each opened when its turn comes."""
-        wanted = [start for start in self.starts if start + BLOCK_MS > first and start <= last]
-        return (block for block in map(self._opened, wanted) if block is not None)
+    def each(self, first: int, last: int) -> Iterator[Window]:
+        """The same, each file opened when its turn comes.
+
+        Files may be merged meanwhile: then the merged one tells of what is left.
+        """
+        begin = first
+        while True:
+            piece = next((each for each in self._shown if each.end > first and each.first <= last), None)
+            if piece is None:
+                return
+            block = self._opened(piece.span)
+            if block is not None:
+                yield Window(block, piece.first if first == begin else max(piece.first, first), piece.end)
+                first = piece.end
 
     def series(self, section: Section, number: int) -> Series:
         """Values and states of one series at the section's times; nothing where they are damaged."""
-        found = self._remembered(section, number)
-        if found is None:
-            count = len(section.times)
-            return np.zeros(count), np.zeros(count, dtype=np.uint8)
-        return found.values, found.states
+        return self._unpacked.series(section, number)
 
     def track(self, section: Section, number: int) -> Track:
         """The points of one series; where they are damaged, there are none."""
-        found = self._remembered(section, number)
-        if found is None:
-            return NOTHING
-        return found if section.sparse else picked(found, found.states != ABSENT)
-
-    def _remembered(self, section: Section, number: int) -> Track | None:
-        """All cells or points of a series; None where they are damaged."""
-        key = section, number
-        with self._lock:
-            if key in self._decoded:
-                self._decoded.move_to_end(key)
-                return self._decoded[key]
-        found = self._read(section, number)
-        with self._lock:
-            if key not in self._decoded:
-                self._decoded[key] = found
-                self._decoded_bytes += _bytes(section, found)
-            while self._decoded_bytes > _CACHE_BYTES:
-                (oldest, _), gone = self._decoded.popitem(last=False)
-                self._decoded_bytes -= _bytes(oldest, gone)
-        return found
+        return self._unpacked.track(section, number)
 
     def seal(self, start: int, stretches: Iterable[AnyStretch]) -> int:
         """Write a block, each origin at most once as rows and once as points. Raises OSError.
@@ -135,16 +158,19 @@ class Blocks:
         Returns:
             The size of the file.
         """
-        brought = _Brought(stretches)
+        brought, span = _Brought(stretches), Span(start)
         written_at = self.written_at(start) or 0.0
-        merged = _merged(self._opened(start), brought)
-        path = self._folder / block_name(start)
-        size = block_file.write(path, merged, lambda: None if brought.rows else written_at)
-        with self._lock:
-            self._sizes[start] = size
-            self._open.pop(start, None)
-            self._first_rows.pop(start, None)
+        merged = laid_over(self._before(start), brought)
+        size = block_file.write(self.path(span), merged, lambda: None if brought.rows else written_at)
+        self._change({span: File(size)}, ())
         return size
+
+    def adopt(self, span: Span, size: int, parts: Iterable[Span]) -> None:
+        """Take in a merged block that is in its place, and delete its parts. Raises OSError."""
+        gone = [part for part in parts if part != span]
+        self._change({span: File(size)}, gone)
+        for part in gone:
+            self.path(part).unlink(missing_ok=True)
 
     def rows_from(self) -> int | None:
         """Since when every row is in blocks that was not lost by age (milliseconds); None without any row.
@@ -153,7 +179,7 @@ class Blocks:
         of its 15 minutes: they may begin with the first row that there ever was, anywhere in them. Blocks
         without rows say nothing: what was imported into a time whose rows are gone.
         """
-        firsts = (self._first_row(start) for start in self.starts)
+        firsts = map(self._first_row, tuple(self._shown))
         first = next((first for first in firsts if first is not None), None)
         return None if first is None else (first // BLOCK_MS + 1) * BLOCK_MS
 
@@ -166,61 +192,90 @@ class Blocks:
             OSError: a file could not be deleted.
         """
         gone = 0
-        for start in self.starts[:-1]:
-            if start + BLOCK_MS > before and self.size <= most_bytes:
+        # A merged block goes before what was sealed within its time later: that tells what is right.
+        oldest = sorted(self.files, key=lambda span: (merged_span(span.start), -span.length, span))
+        for span in oldest[:-1]:
+            if span.end > before and self.size <= most_bytes:
                 break
-            (self._folder / block_name(start)).unlink(missing_ok=True)
-            with self._lock:
-                del self._sizes[start]
-                self._open.pop(start, None)
-                self._first_rows.pop(start, None)
+            self.path(span).unlink(missing_ok=True)
+            self._change({}, (span,))
             gone += 1
         return gone
 
-    def _first_row(self, start: int) -> int | None:
-        if start not in self._first_rows:
-            block = self._opened(start)
-            sections = () if block is None else block.sections
-            firsts = [int(section.times[0]) for section in sections if len(section.times)]
-            self._first_rows[start] = min(firsts, default=None)
-        return self._first_rows[start]
+    def _before(self, start: int) -> Iterator[Piece]:
+        """What files tell of 15 minutes that are sealed anew."""
+        for window in self.each(start, start):
+            first, end = max(window.first, start), min(window.end, start + BLOCK_MS)
+            yield from map(Window(window.block, first, end).piece, window.sections)
 
-    def _opened(self, start: int) -> Block | None:
+    def _first_row(self, piece: Shown) -> int | None:
+        if piece not in self._first_rows:
+            block = self._opened(piece.span)
+            sections = () if block is None else block.sections
+            firsts = [
+                int(section.times[low])
+                for section in sections
+                if (low := int(np.searchsorted(section.times, piece.first))) < len(section.times)
+            ]
+            self._first_rows[piece] = min((first for first in firsts if first < piece.end), default=None)
+        return self._first_rows[piece]
+
+    def _change(self, new: Mapping[Span, File], gone: Iterable[Span]) -> None:
+        """Other files are there now."""
         with self._lock:
-            if start not in self._sizes:
+            changed = {*new, *gone}
+            for span in gone:
+                self._files.pop(span, None)
+            self._files.update(new)
+            self._shown = shown(self._files)
+            self.changes += 1
+            self._first_rows = {
+                piece: first for piece, first in self._first_rows.items() if piece.span not in changed
+            }
+            for span in changed:
+                self._open.pop(span, None)
+        # What is remembered of a file that is gone keeps its room on the disk.
+        self._unpacked.forget({span.name for span in changed})
+
+    def _opened(self, span: Span) -> Block | None:
+        """A block, read when it was not; None where it is gone."""
+        with self._lock:
+            file = self._files.get(span)
+            if span in self._open:
+                self._open.move_to_end(span)
+                return self._open[span]
+        if file is None:
+            return None
+        block, damaged = self._read_block(span)
+        with self._lock:
+            if self._files.get(span) is not file:
+                # It was sealed anew, merged or deleted while it was read: then look again what there is.
                 return None
-            if start in self._open:
-                self._open.move_to_end(start)
-                return self._open[start]
-            path = self._folder / block_name(start)
-            try:
-                sections, damaged = block_file.read(path, self._labels)
-            except OSError as error:
-                text = f"cannot be read ({error.strerror})"
-                sections, damaged = [], [Damage(path.name, DamageKind.UNREADABLE, 0, 0, text)]
-            block = self._open[start] = Block(start, path, tuple(sections))
+            block = self._open.setdefault(span, block)
             if len(self._open) > _OPEN_BLOCKS:
                 self._open.popitem(last=False)
         self._note(damaged)
         return block
 
+    def _read_block(self, span: Span) -> tuple[Block, list[Damage]]:
+        try:
+            sections, damaged = block_file.read(self.path(span), self._labels)
+        except OSError as error:
+            text = f"cannot be read ({error.strerror})"
+            return Block(span, (), readable=False), [Damage(span.name, DamageKind.UNREADABLE, 0, 0, text)]
+        return Block(span, tuple(sections)), damaged
+
     def _labels(self, data: bytes, count: int) -> tuple[Labels, ...]:
         """The label sets; the same object for the same bytes, as most blocks of a target have the same."""
-        found = self._sets.get(data)
+        with self._lock:
+            found = self._sets.get(data)
         if found is None:
-            found = self._sets[data] = label_text.unpacked(data, count)
-            if len(self._sets) > _REMEMBERED_SETS:
-                self._sets.popitem(last=False)
+            found = label_text.unpacked(data, count)
+            with self._lock:
+                found = self._sets.setdefault(data, found)
+                if len(self._sets) > _REMEMBERED_SETS:
+                    self._sets.popitem(last=False)
         return found
-
-    def _read(self, section: Section, number: int) -> Track | None:
-        try:
-            return section.track(number) if section.sparse else Track(section.times, *section.series(number))
-        except ValueError as error:
-            start, length = int(section.starts[number]), int(section.table[number, 0])
-            text = f"a series of {section.origin} ({error})"
-            self._note([Damage(section.block, DamageKind.CHECKSUM, start, length, text)])
-            return None
 
 
 class _Brought:
@@ -234,31 +289,6 @@ class _Brought:
         for stretch in self._stretches:
             self.rows = self.rows or isinstance(stretch, Stretch)
             yield stretch
-
-
-def _bytes(section: Section, found: Track | None) -> int:
-    """What a series takes in memory; the times of rows are the section's own."""
-    if found is None:
-        return 0
-    return found.values.nbytes + found.states.nbytes + (found.times.nbytes if section.sparse else 0)
-
-
-def _merged(before: Block | None, stretches: Iterable[AnyStretch]) -> Iterable[AnyStretch]:
-    known: dict[tuple[str, bool], Section] = {}
-    if before is not None:
-        known.update(((section.origin, section.sparse), section) for section in before.sections)
-    for stretch in stretches:
-        section = known.pop((stretch.origin, isinstance(stretch, SparseStretch)), None)
-        yield stretch if section is None else _on_top(block_file.whole(section), stretch)
-    yield from map(block_file.whole, known.values())
-
-
-def _on_top(old: AnyStretch, new: AnyStretch) -> AnyStretch:
-    if isinstance(old, SparseStretch) and isinstance(new, SparseStretch):
-        return united(old, new)
-    if isinstance(old, Stretch) and isinstance(new, Stretch):
-        return joined(old, new)
-    raise TypeError("rows and points are not put together")
 
 
 def matching(sets: Sequence[Labels], accepts: Callable[[Labels], bool]) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from metrics.disk import block_file, recovery
 from metrics.disk.block_file import Section
-from metrics.disk.block_time import block_start
+from metrics.disk.block_time import block_span
 from metrics.disk.damage import Damage, DamageKind
 from metrics.disk.rows import Row
 from metrics.promql.source import VALUE
@@ -35,7 +35,7 @@ class Checked:
 
 def check(folder: Path) -> Iterator[Checked]:
     """Every file, sealed blocks first, oldest first. Raises OSError when the folder cannot be read."""
-    for path in sorted(path for path in folder.iterdir() if block_start(path.name) is not None):
+    for path in sorted(path for path in folder.iterdir() if block_span(path.name) is not None):
         yield _block(path)
     for _, path in recovery.wal_files(folder):
         yield _rows(path)
@@ -63,7 +63,7 @@ def _block(path: Path) -> Checked:
     samples = 0
     for section in sections:
         for number in range(len(section.labels)):
-            found = _series(path.name, section, number)
+            found = _series(section, number)
             if isinstance(found, Damage):
                 damage.append(found)
             else:
@@ -73,13 +73,12 @@ def _block(path: Path) -> Checked:
     return Checked(path.name, _size(path), origins, rows, samples, tuple(damage))
 
 
-def _series(file: str, section: Section, number: int) -> int | Damage:
+def _series(section: Section, number: int) -> int | Damage:
     """How many samples a series has."""
     try:
         states = section.track(number).states
     except ValueError as error:
-        start, length = int(section.starts[number]), int(section.table[number, 0])
-        return Damage(file, DamageKind.CHECKSUM, start, length, f"a series of {section.origin} ({error})")
+        return section.damage(number, error)
     return int((states == VALUE).sum())
 
 

@@ -1,7 +1,7 @@
 """The folder of a store: what was read back from it, and what is being written into it."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,8 +9,10 @@ import structlog
 
 from metrics.disk import recovery
 from metrics.disk.block_time import BLOCK_MS, block_name
-from metrics.disk.blocks import AnyStretch, Blocks
+from metrics.disk.blocks import Blocks
+from metrics.disk.cutting import AnyStretch
 from metrics.disk.damage import Damage, DamageKind
+from metrics.disk.merging import Merging
 from metrics.disk.pushes import Push
 from metrics.disk.rows import Row
 from metrics.disk.write_ahead import WriteAhead
@@ -26,13 +28,18 @@ class Shelf:
         folder: made when it is not there. Only one process may use it: the data directory's lock sees to it.
         retention: seconds that sealed blocks are kept.
         retention_bytes: how big all files may be together; the oldest blocks go first.
+        hurried: asked while blocks are merged: True while something is at work that goes first.
 
     Raises:
         OSError: the folder cannot be made.
     """
 
     def __init__(
-        self, folder: Path, retention: float = 7 * 86400.0, retention_bytes: int = 2 * 10**9
+        self,
+        folder: Path,
+        retention: float = 7 * 86400.0,
+        retention_bytes: int = 2 * 10**9,
+        hurried: Callable[[], bool] = lambda: False,
     ) -> None:
         self._retention_ms, self._retention_bytes = round(retention * 1000), retention_bytes
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,6 +47,7 @@ class Shelf:
         self._damage: Counter[DamageKind] = Counter()
         self.write_ahead = WriteAhead(folder)
         self.blocks = Blocks(folder, self.note)
+        self.merging = Merging(self.blocks, self.note, hurried)
         self.blocks_sealed = 0
         self._seal_trouble = ""
         self.rows_recalled = 0
@@ -107,7 +115,7 @@ class Shelf:
 
     def sealed_without_rows(self) -> int | None:
         """Where the newest block ends whose rows are on disk as a sealed block alone; None without any."""
-        ahead = {block for block, _ in recovery.wal_files(self._folder)}
+        ahead = self.ahead()
         return max((block + BLOCK_MS for block in self.blocks.starts if block not in ahead), default=None)
 
     def seal(self, block: int, stretches: Iterable[AnyStretch]) -> bool:
@@ -129,6 +137,10 @@ class Shelf:
         for block, _ in recovery.wal_files(self._folder):
             if block + BLOCK_MS <= before and block not in spare:
                 self.write_ahead.forget(block)
+
+    def ahead(self) -> set[int]:
+        """The blocks that have write-ahead files."""
+        return {block for block, _ in recovery.wal_files(self._folder)}
 
     def retain(self, now: int) -> None:
         """Delete sealed blocks that are too old, or the oldest while all files have too many bytes."""
