@@ -6,7 +6,7 @@ read. Whoever finds anything else on the page gets None and reads it line by lin
 
 from collections.abc import Container, Sequence
 from itertools import compress
-from operator import ne
+from operator import is_, ne
 
 import numpy as np
 
@@ -24,20 +24,20 @@ class PageShape:
         lines: a page whose sample lines are a known series, one blank and a value.
         known: the series.
         values: of the sample lines, in their order.
-
-    Attributes:
-        samples: sample lines.
     """
 
     def __init__(self, lines: Sequence[str], known: Container[str], values: Floats) -> None:
         series = [line.rpartition(" ")[0] for line in lines]
-        is_sample = np.array([each in known for each in series], dtype=np.bool_)
-        self.samples = int(is_sample.sum())
+        is_sample = [each in known for each in series]
         self._lines = lines
         self._heads = [f"{each} " if each in known else _NO_HEAD for each in series]
-        self._head_lengths = np.array(list(map(len, self._heads)))
-        self._places = np.cumsum(is_sample) - 1
+        self._samples = np.flatnonzero(is_sample)
         self._values = values
+
+    @property
+    def samples(self) -> int:
+        """Sample lines."""
+        return len(self._samples)
 
     def values(self, lines: Sequence[str]) -> Floats | None:
         """The values of the next page; None when its lines are not the same series in the same places."""
@@ -46,13 +46,13 @@ class PageShape:
         changed = list(map(ne, lines, self._lines))
         fresh = list(compress(lines, changed))
         texts = list(map(str.removeprefix, fresh, compress(self._heads, changed)))
-        places = np.flatnonzero(np.frombuffer(bytes(changed), dtype=np.bool_))
-        if sum(map(len, fresh)) != sum(map(len, texts)) + int(self._head_lengths[places].sum()):
+        # A line that does not begin with its head stays the very same object.
+        if any(map(is_, fresh, texts)):
             return None
         read = column(texts)
         if read is None:
             return None
         values = self._values.copy()
-        values[self._places[places]] = read
+        values[np.frombuffer(bytes(changed), dtype=np.bool_)[self._samples]] = read
         self._lines, self._values = lines, values
         return values

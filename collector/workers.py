@@ -2,24 +2,29 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import TypeAlias
 
-Job = Callable[[], None]
+Job: TypeAlias = Callable[[], None]
+Inbox: TypeAlias = "SimpleQueue[Job | None]"
 
 
 class Workers:
     """Threads are started when a job finds none idle, up to the limit. A job must not raise.
 
-    They are daemons: one that hangs in a call we cannot end does not keep the process from ending.
+    The thread that was idle for the shortest time takes the next job: what it works with is still near the
+    processor. They are daemons: one that hangs in a call we cannot end does not keep the process from ending.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._waiting: deque[Job] = deque()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._idle = 0
+        self._idle: list[Inbox] = []
+        self._inboxes: list[Inbox] = []
 
     @property
     def count(self) -> int:
@@ -29,28 +34,41 @@ class Workers:
     def submit(self, job: Job) -> None:
         """Hand over a job; it waits when all threads are busy."""
         with self._lock:
-            if self._idle > 0:
-                self._idle -= 1
+            if self._idle:
+                self._idle.pop().put(job)
             elif len(self._threads) < self._limit:
-                self._start()
-        self._jobs.put(job)
+                self._start(job)
+            else:
+                self._waiting.append(job)
 
     def stop(self, timeout: float) -> bool:
         """Let threads end after the jobs they have; whether all did within ``timeout`` seconds."""
         end = time.monotonic() + timeout
-        for _ in self._threads:
-            self._jobs.put(None)
+        for inbox in self._inboxes:
+            inbox.put(None)
         for thread in self._threads:
             thread.join(max(end - time.monotonic(), 0.0))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _start(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"scrape-{len(self._threads) + 1}", daemon=True)
+    def _start(self, job: Job) -> None:
+        inbox: Inbox = SimpleQueue()
+        inbox.put(job)
+        name = f"scrape-{len(self._threads) + 1}"
+        thread = threading.Thread(target=self._work, args=(inbox,), name=name, daemon=True)
         self._threads.append(thread)
+        self._inboxes.append(inbox)
         thread.start()
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+    def _work(self, inbox: Inbox) -> None:
+        job = inbox.get()
+        while job is not None:
             job()
-            with self._lock:
-                self._idle += 1
+            job = self._next(inbox) or inbox.get()
+
+    def _next(self, inbox: Inbox) -> Job | None:
+        """A job that waits; without any the thread is idle from now on."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._idle.append(inbox)
+            return None

@@ -1,7 +1,9 @@
 """The web server: uvicorn on a thread of its own; Flask behind a2wsgi, the event stream beside it."""
 
+import asyncio
 import socket
 import threading
+from contextlib import suppress
 from typing import cast
 
 import uvicorn
@@ -17,6 +19,9 @@ from web.request_body import BODY_SECONDS, RefusedBodyError, read_whole, refuse
 WORKERS = 8
 BACKLOG = 128
 STOP_SECONDS = 3.0
+_TICK_SECONDS = 1.0
+_EVERY_TENTH = 0
+"""The tick that also renews the date header."""
 
 
 class PortInUseError(RuntimeError):
@@ -50,6 +55,28 @@ class Console:
         await self._flask(scope, whole, send)  # type: ignore[arg-type]
 
 
+class _Server(uvicorn.Server):
+    """Looks once a second whether it shall end, not ten times: an idle console costs next to nothing."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """End soon; any thread may ask for it."""
+        self.should_exit = True
+        with suppress(AttributeError, RuntimeError):  # it has not begun, or has ended
+            self._loop.call_soon_threadsafe(self._ending.set)  # type: ignore[union-attr]
+
+    async def main_loop(self) -> None:
+        """In place of uvicorn's own."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(_EVERY_TENTH):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _TICK_SECONDS)
+
+
 class WebServer:
     """Started and stopped by assembly.
 
@@ -72,7 +99,7 @@ class WebServer:
             # An event stream ends at its next beat; who takes longer is cut off.
             timeout_graceful_shutdown=2,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
 
     @property
@@ -92,7 +119,7 @@ class WebServer:
     def stop(self) -> None:
         """End streams, stop accepting, wait a moment for answers in flight."""
         self._console.end_streams()
-        self._server.should_exit = True
+        self._server.end()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
         self._socket.close()
