@@ -94,18 +94,18 @@ def blocks(folder: Path, page: str) -> Path:
 
 
 @contextmanager
-def running(which: str, folder: Path, data: Path | None) -> Iterator[Prometheus]:
+def running(which: str, folder: Path, data: Path | None, settings: str = "{}\n") -> Iterator[Prometheus]:
     """A server over a copy of these blocks, if any, for as long as the block lasts; it takes remote write."""
     folder.mkdir()
     if data is not None:
         shutil.copytree(data, folder / "data")
-    (folder / "empty.yml").write_text("{}\n", encoding="utf-8")
+    (folder / "settings.yml").write_text(settings, encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
         str(_BINARIES[which]),
-        f"--config.file={folder / 'empty.yml'}",
+        f"--config.file={folder / 'settings.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         "--storage.tsdb.retention.time=100y",
         f"--web.listen-address=127.0.0.1:{port}",
