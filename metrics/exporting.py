@@ -25,8 +25,6 @@ _ENTRIES = 2_000_000
 """Places of series in distinct lists of series that are in memory together."""
 _SAMPLES = 4_000_000
 """Samples that are in memory together."""
-_POINTS_A_BLOCK = 900
-"""What a series with timestamps of its own is taken to have in a block: one a second."""
 _SHOWN = 5
 
 
@@ -146,7 +144,7 @@ def _index(holdings: Holdings, accepts: Callable[[Labels], bool], names: frozens
         for sheet in holdings.sheets(start):
             # A list that came with a block since then is not exported.
             if sheet.digest in index.lists:
-                index.rows[index.lists[sheet.digest]] += len(sheet.times) or _POINTS_A_BLOCK
+                index.rows[index.lists[sheet.digest]] += sheet.most
     return index
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from metrics import sealing
 from metrics.disk import block_file, label_text, recovery
 from metrics.disk.block_file import Decode, Section
-from metrics.disk.block_time import BLOCK_MS, block_name, block_start
+from metrics.disk.block_time import BLOCK_MS, Shown, Span, block_name, block_span, merged_span, shown
 from metrics.disk.damage import Damage, DamageKind
 from metrics.disk.pushes import Push
 from metrics.disk.rows import Row
@@ -26,20 +26,20 @@ from metrics.values import Labels
 
 _OPEN_BLOCKS = 64
 _REMEMBERED_SETS = 64
-_EVER = 2**62
 
 
 class ChangedError(Exception):
-    """A block was sealed anew while it was read."""
+    """A file took the place of one that was being read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """Series of one origin in one block.
+    """Series of one origin in one stretch of time.
 
     Attributes:
         digest: equal ones mean equal label sets.
-        times: of its rows; empty where its series have timestamps of their own.
+        times: of the rows of its file; empty where its series have timestamps of their own.
+        most: how many points a series of it has at most; one a second where it has timestamps of its own.
         labels: of its series, unless they were not asked for.
         track: the points of the series with a number; none where they are damaged.
     """
@@ -47,6 +47,7 @@ class Sheet:
     origin: str
     digest: bytes
     times: Times
+    most: int
     labels: Sequence[Labels]
     track: Callable[[int], Track]
 
@@ -57,6 +58,7 @@ class Holdings:
     Rows that are not sealed are read at once and kept packed; what comes later is not seen.
 
     Attributes:
+        starts: where stretches of time begin that files tell of, ascending, milliseconds.
         damage: what could not be read until now, each piece once.
 
     Raises:
@@ -68,53 +70,63 @@ class Holdings:
         self.damage: dict[Damage, None] = {}
         self._rows = self._read_rows(first, last)
         # In this order a block that is sealed meanwhile is seen twice, which does no harm.
-        starts = filter(None, (block_start(path.name) for path in folder.iterdir()))
-        sealed = [start for start in starts if start + BLOCK_MS > first and start <= last]
-        self._sealed = {start: self._state(start) for start in sealed}
-        self.starts = tuple(sorted({*sealed, *self._rows}))
+        files = filter(None, (block_span(path.name) for path in folder.iterdir()))
+        told = [piece for piece in shown(files) if piece.end > first and piece.first <= last]
+        self._told = {piece.first: piece for piece in told}
+        self._states = {piece.span: self._state(piece.span) for piece in told}
+        held = {start for piece in told for start in _blocks(piece)}
+        self.starts = tuple(sorted({*self._told, *(self._rows.keys() - held)}))
         self._labels = lru_cache(_REMEMBERED_SETS)(label_text.unpacked)
         self._sections = lru_cache(_OPEN_BLOCKS)(self._read_block)
 
     def sheets(self, start: int, *, with_labels: bool = False) -> list[Sheet]:
-        """What a block holds; of one that was deleted meanwhile nothing. Raises ChangedError."""
-        rows = self._rows.get(start, [])
-        begins = {sheet.origin: int(sheet.times[0]) for sheet in rows if len(sheet.times)}
-        if start not in self._sealed:
-            return rows
-        sections = self._read_block(start, self._labels) if with_labels else self._sections(start, _none)
-        return [*(self._sheet(section, begins.get(section.origin)) for section in sections), *rows]
+        """What is told of the time that begins there; of a block that was deleted meanwhile nothing.
 
-    def _sheet(self, section: Section, end: int | None) -> Sheet:
-        """A section; its rows until rows of the same origin begin that are not sealed yet."""
+        Raises:
+            ChangedError: another file has taken the place of one.
+        """
+        piece = self._told.get(start)
+        if piece is None:
+            return self._rows[start]
+        rows = [sheet for block in _blocks(piece) for sheet in self._rows.get(block, ())]
+        read = self._read_block if with_labels else self._sections
+        sections = read(piece.span, self._labels if with_labels else _none)
+        return [*(self._sheet(section, piece, _hidden(section, rows)) for section in sections), *rows]
 
+    def _sheet(self, section: Section, piece: Shown, hidden: Sequence[tuple[int, int]]) -> Sheet:
         def track(number: int) -> Track:
             try:
-                found = section.track(number)
+                found = between(section.track(number), piece.first, piece.end)
             except ValueError as error:
-                self._note_series(section, number, error)
+                self.damage[section.damage(number, error)] = None
                 return NOTHING
-            return found if end is None or section.sparse else between(found, -_EVER, end)
+            for first, end in hidden:
+                found = picked(found, (found.times < first) | (found.times >= end))
+            return found
 
-        return Sheet(section.origin, section.digest, section.times, section.labels, track)
+        most = len(section.times) or (piece.end - piece.first) // 1000
+        return Sheet(section.origin, section.digest, section.times, most, section.labels, track)
 
-    def _read_block(self, start: int, labels_of: Decode) -> list[Section]:
-        path = self._folder / block_name(start)
+    def _read_block(self, span: Span, labels_of: Decode) -> list[Section]:
+        path = self._folder / span.name
         try:
             sections, damaged = block_file.read(path, labels_of)
         except FileNotFoundError:
+            if (self._folder / merged_span(span.start).name).exists():
+                raise _changed(path) from None
             return []
         except OSError as error:
             text = f"cannot be read ({error.strerror})"
             sections, damaged = [], [Damage(path.name, DamageKind.UNREADABLE, 0, 0, text)]
-        if self._state(start) not in (self._sealed[start], None):
-            raise ChangedError(f"{path}: sealed anew while it was read; export again")
+        if self._state(span) not in (self._states[span], None):
+            raise _changed(path)
         self.damage.update(dict.fromkeys(damaged))
         return sections
 
-    def _state(self, start: int) -> tuple[int, int] | None:
+    def _state(self, span: Span) -> tuple[int, int] | None:
         """What tells a file from one that took its place."""
         with suppress(FileNotFoundError):
-            found = (self._folder / block_name(start)).stat()
+            found = (self._folder / span.name).stat()
             return found.st_ino, found.st_ctime_ns
         return None
 
@@ -154,10 +166,22 @@ class Holdings:
             elif path.exists():  # one that is gone was deleted since it was listed: its block was sealed
                 self.damage[found] = None
 
-    def _note_series(self, section: Section, number: int, error: ValueError) -> None:
-        start, length = int(section.starts[number]), int(section.table[number, 0])
-        text = f"a series of {section.origin} ({error})"
-        self.damage[Damage(section.block, DamageKind.CHECKSUM, start, length, text)] = None
+
+def _changed(path: Path) -> ChangedError:
+    return ChangedError(f"{path}: sealed anew or merged while it was read; export again")
+
+
+def _blocks(piece: Shown) -> range:
+    """Where the 15 minutes begin that a piece tells of."""
+    return range(piece.first, piece.end, BLOCK_MS)
+
+
+def _hidden(section: Section, rows: Sequence[Sheet]) -> list[tuple[int, int]]:
+    """The times of which rows of the same origin tell that are not sealed yet: from their first one on."""
+    if section.sparse:
+        return []
+    firsts = (int(sheet.times[0]) for sheet in rows if sheet.origin == section.origin and len(sheet.times))
+    return [(first, first // BLOCK_MS * BLOCK_MS + BLOCK_MS) for first in firsts]
 
 
 def _none(_data: bytes, _count: int) -> tuple[Labels, ...]:
@@ -181,8 +205,8 @@ def _rows(block: int, feeds: Mapping[str, tuple[Feed, SeriesIndex]]) -> Iterator
 
 def _points(block: int, points: Iterable[Points]) -> Iterator[Sheet]:
     for found in sealing.points_within(block, points):
-        track = _unpacking(found.packed)
-        yield Sheet(found.origin, _digest(found.labels), NOTHING.times, found.labels, track)
+        track, most = _unpacking(found.packed), BLOCK_MS // 1000
+        yield Sheet(found.origin, _digest(found.labels), NOTHING.times, most, found.labels, track)
 
 
 def _unpacking(packed: Sequence[bytes]) -> Callable[[int], Track]:
@@ -196,7 +220,7 @@ def _of_rows(stretch: Stretch) -> Sheet:
         values, states = unpacked_series(packed[number], len(times))
         return picked(Track(times, values, states), states != ABSENT)
 
-    return Sheet(stretch.origin, _digest(stretch.labels), times, stretch.labels, track)
+    return Sheet(stretch.origin, _digest(stretch.labels), times, len(times), stretch.labels, track)
 
 
 def _digest(labels: Sequence[Labels]) -> bytes:

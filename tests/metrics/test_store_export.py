@@ -11,6 +11,7 @@ from metrics.disk.block_time import block_name
 from metrics.disk.blocks import Blocks
 from metrics.disk.damage import DamageKind
 from metrics.disk.sparse_stretch import packed_points, sparse_stretch
+from metrics.disk.stretch import Stretch, packed_series
 from metrics.exporting import UnsayableError, Wanted
 from metrics.holdings import ChangedError, Holdings
 from metrics.track import Track
@@ -168,6 +169,51 @@ def test_a_block_that_retention_deletes_meanwhile_is_missing_and_one_that_is_sea
     holdings = Holdings(tmp_path, -EVER, EVER)
     Blocks(tmp_path, lambda _: None).seal(holdings.starts[0], [])
     with pytest.raises(ChangedError, match=r"20231114T223000Z\.block: sealed anew"):
+        everything(holdings)
+
+
+def test_merged_hours_are_exported_as_what_they_were_merged_of(tmp_path: Path) -> None:
+    said = lived(tmp_path, 1500)
+    assert [path.name for path in tmp_path.glob("*-2h.block")]
+    assert held(tmp_path) == said
+    first, last = START + 3_000_000, START + 4_000_000
+    assert held(tmp_path, first, last) == {
+        labels: {at: value for at, value in samples.items() if first <= at <= last}
+        for labels, samples in said.items()
+    }
+
+
+def test_rows_sealed_anew_within_merged_hours_take_the_place_of_theirs(tmp_path: Path) -> None:
+    lived(tmp_path, 1500)
+    times = START + np.array([501_000, 502_000])
+    anew = Stretch(
+        "app", times, [SERIES[0]], [packed_series(np.array([1.0, 2.0]), np.ones(2, dtype=np.uint8))]
+    )
+    Blocks(tmp_path, lambda _: None).seal(START, [anew])
+    assert list(tmp_path.glob("*-2h.block"))
+    found = held(tmp_path, START + 480_000, START + 901_000)[SERIES[0]]
+    assert [at - START for at in found] == [496_713, 501_000, 502_000]
+
+
+def test_f25_parts_that_a_kill_left_beside_their_merged_block_change_nothing(tmp_path: Path) -> None:
+    store = store_in(tmp_path, 60.0)
+    put_in(store, 800)
+    parts = {path: path.read_bytes() for path in tmp_path.glob("*.block")}
+    put_in(store, 700, start=800 * 10.137)
+    whole = page(tmp_path)
+    gone = {path: data for path, data in parts.items() if not path.exists()}
+    assert gone
+    for path, data in gone.items():
+        path.write_bytes(data)
+    assert page(tmp_path) == whole
+
+
+def test_blocks_that_are_merged_meanwhile_are_told(tmp_path: Path) -> None:
+    store = store_in(tmp_path, 60.0)
+    put_in(store, 800)
+    holdings = Holdings(tmp_path, -EVER, EVER)
+    put_in(store, 700, start=800 * 10.137)
+    with pytest.raises(ChangedError, match="merged while it was read; export again"):
         everything(holdings)
 
 

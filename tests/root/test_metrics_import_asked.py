@@ -14,7 +14,7 @@ def asked(data_dir: Path, until: float) -> Samples:
     """Every sample of the hours before, as a store answers."""
     return {
         labels: {round((BEGIN + when) * 1000): bits(value) for when, value in points}
-        for labels, points in everything(store_in(data_dir / FOLDER), until).items()
+        for labels, points in everything(store_in(data_dir / FOLDER), until, "6h").items()
     }
 
 
@@ -51,3 +51,14 @@ def test_where_a_scrape_and_an_import_disagree_answers_and_exports_agree(tmp_pat
     when = min(said[SERIES[0]])
     assert invoke(tmp_path, "import", page(tmp_path, f"{TEXT} 77 {when / 1000:.3f}")).exit_code == 0
     assert asked(tmp_path, 4000) == held(tmp_path / FOLDER)
+
+
+def test_an_import_into_merged_hours_is_asked_and_exported_beside_what_they_hold(tmp_path: Path) -> None:
+    said = lived(tmp_path / FOLDER, 1500)
+    assert list((tmp_path / FOLDER).glob("*-2h.block"))
+    imported = page(tmp_path, f"{TEXT} 1 {at(0.5)}", f"{TEXT} 2 {at(3000.5)}")
+    assert invoke(tmp_path, "import", imported).exit_code == 0
+    start = round(BEGIN * 1000)
+    wanted = said | {SERIES[0]: said[SERIES[0]] | {start + 500: bits(1.0), start + 3_000_500: bits(2.0)}}
+    assert held(tmp_path / FOLDER) == wanted
+    assert asked(tmp_path, 16_000) == wanted
