@@ -7,7 +7,7 @@ serves 20 targets of 1,000 series whose values move every second. Processor time
 account of each process, all threads. Exit code 0 when no aim is missed, 1 when one is.
 
 Lines: cpu, memory (one run of a realistic mix, for --minutes), query, range (20,000 buckets), rules, growth,
-churn, disk, restart.
+churn, disk, blocks, restart.
 """
 
 import argparse
@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 from rich.console import Console  # noqa: E402 - the project is beside, not installed
 
 from benchmarks.metrics_asking import asked, ruled  # noqa: E402
+from benchmarks.metrics_blocks import merged  # noqa: E402
 from benchmarks.metrics_figures import Figure, Noise, printed  # noqa: E402
 from benchmarks.metrics_growing import churned, grown  # noqa: E402
 from benchmarks.metrics_keeping import kept, restarted  # noqa: E402
@@ -38,6 +39,7 @@ STAGES: Mapping[str, tuple[tuple[str, ...], Stage]] = MappingProxyType(
         "growth": (("growth",), grown),
         "churn": (("churn",), churned),
         "disk": (("disk",), kept),
+        "blocks": (("blocks",), merged),
         "restart": (("restart",), restarted),
     }
 )

@@ -26,7 +26,7 @@ STORE_FOLDER = "metrics"
 def kept(run: Run) -> list[Figure]:
     """Bytes per sample of a sealed block, the index in it counted."""
     run.say(f"disk: {SERIES:,} series for {BLOCK_SECONDS} s, sealed")
-    made = list(_rows(families("mix", SERIES, 1), BLOCK_SECONDS))
+    made = list(drawn(families("mix", SERIES, 1), BLOCK_SECONDS))
     with tempfile.TemporaryDirectory(prefix="showcall-disk-") as name:
         ours = _ours(Path(name) / "ours", made)
         theirs = _theirs(Path(name), made)
@@ -39,7 +39,7 @@ def kept(run: Run) -> list[Figure]:
     return figures
 
 
-def _rows(found: list[Family], seconds: int) -> Iterator[list[float]]:
+def drawn(found: list[Family], seconds: int) -> Iterator[list[float]]:
     for _ in range(seconds):
         yield [value for family in found for value in family.draw()]
 
@@ -48,7 +48,7 @@ def _heads(target: int = 1) -> list[str]:
     return [head for family in families("mix", SERIES, target) for head in family.heads]
 
 
-def _labels(target: int) -> tuple[Labels, ...]:
+def sets_of(target: int) -> tuple[Labels, ...]:
     sets = []
     for head in _heads(target):
         name, _, rest = head.removesuffix("}").partition("{")
@@ -61,7 +61,7 @@ def _labels(target: int) -> tuple[Labels, ...]:
 def _ours(folder: Path, made: list[list[float]]) -> float:
     begin = 1_800_000_000.0 - 1_800_000_000.0 % BLOCK_SECONDS
     store = Store(shelf=_shelf(folder))
-    labels = _labels(1)
+    labels = sets_of(1)
     for second, values in enumerate(made):
         store.append(Batch("t1", begin + second, labels, np.array(values)))
     store.append(Batch("t1", begin + 2 * BLOCK_SECONDS, labels, np.array(made[-1])))
@@ -124,8 +124,8 @@ def _day(folder: Path, blocks: int) -> None:
     now = time.time()  # noqa: TID251 - a benchmark has no other clock
     end = now - 20.0
     store = Store(shelf=_shelf(folder), keep=900.0)
-    made = [np.array(values) for values in _rows(families("mix", SERIES, 0), 2 * BLOCK_SECONDS)]
-    sets = [_labels(target) for target in range(TARGETS)]
+    made = [np.array(values) for values in drawn(families("mix", SERIES, 0), 2 * BLOCK_SECONDS)]
+    sets = [sets_of(target) for target in range(TARGETS)]
     begin = end - blocks * BLOCK_SECONDS
     for second in range(blocks * BLOCK_SECONDS):
         values = made[second % len(made)]
