@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from metrics.disk.pushes import Push
 from metrics.remote.answer import Verdict, judged, pause, retry_after
 from metrics.remote.endpoint import Endpoint, read_url, write_url
 from metrics.remote.folder import Folder
@@ -47,6 +49,23 @@ def bits(value: float) -> int:
 def started(remote: RemoteWrite) -> RemoteWrite:
     remote.start()
     return remote
+
+
+def test_pushed_samples_arrive_at_their_own_times_and_end_nothing(server: Fake, tmp_path: Path) -> None:
+    remote = started(written(server.url, tmp_path))
+    origin, a, b = Origin(), series("a"), series("b")
+    for second in range(6):
+        remote.write(*origin.row(START + second * 1000, {"up": float(second)}))
+        labels = (a, a, b) if second % 2 else (a,)
+        times = START + second * 1000 - np.array([100, 400, 250][: len(labels)])
+        remote.push(Push("app", START + second * 1000, labels, times, np.full(len(labels), float(second))))
+    eventually(lambda: remote.status().sent == 18)
+    remote.stop(5)
+    found = {name: sorted(points) for name, points in server.samples().items()}
+    assert found[series("up")] == expected(range(6))
+    late = [(START + second * 1000 - 400, float(second)) for second in (1, 3, 5)]
+    assert found[a] == sorted([*late, *((START + second * 1000 - 100, float(second)) for second in range(6))])
+    assert found[b] == [(START + second * 1000 - 250, float(second)) for second in (1, 3, 5)]
 
 
 def test_what_is_appended_arrives_in_order_and_the_queue_is_empty_then(server: Fake, tmp_path: Path) -> None:

@@ -358,3 +358,21 @@ def test_damage_in_a_file_of_pushes_is_found_by_the_check(tmp_path: Path) -> Non
     (checked,) = checking.check(tmp_path)
     assert checked.samples == 6
     assert [damage.kind for damage in checked.damage] == [DamageKind.TORN_TAIL]
+
+
+def test_f11_rows_of_a_clock_nobody_holds_to_give_way_where_a_past_was_imported(
+    tmp_path: Path,
+) -> None:
+    shelf = Shelf(tmp_path)
+    start = round(BEGIN * 1000) - BLOCK_MS
+    packed = packed_points(*values_at(start + 60_000 * np.arange(15), np.zeros(15)))
+    shelf.blocks.seal(start, [sparse_stretch("import", [(NAMES[0], packed)])])
+    store = Store(shelf=shelf, keep=SHORT)
+    for second in range(0, 2700, 10):
+        kept(store).append(batch(second, {NAMES[0]: 1.0}))
+    for second in range(1205, 1405, 10):
+        store.append(batch(second, {NAMES[0]: 2.0}))
+    past = [(-900.0 + 60 * number, 0.0) for number in range(15)]
+    before = [(float(second), 1.0) for second in range(0, 1211, 10)]
+    after = [(float(second), 2.0) for second in range(1215, 1405, 10)]
+    assert everything(store, 2690)[NAMES[0]] == past + before + after
