@@ -15,6 +15,7 @@ from rich.table import Table
 
 import assembly
 import configuration
+import own_log
 from database import DataDirectoryInUseError, DataDirectoryLock
 from metrics import exporting, importing, openmetrics
 from metrics.disk import checking
@@ -118,6 +119,7 @@ def import_(
     data_dir: DataDirOption = None,
 ) -> None:
     """Take samples of the past from OpenMetrics text with timestamps, while no Showcall runs."""
+    own_log.configure_logging()
     settings = _settings(config, data_dir)
     reach = Reach(round(context.obj() * 1000), round(settings.metrics.retention * 1000))
     try:
@@ -217,6 +219,10 @@ def _import(settings: Settings, reach: Reach, files: list[str], status: Status) 
         _read(files, source, intake, status)
         for done, _ in enumerate(importing.seal(shelf, spool, source.labels), 1):
             status.update(f"{done} of {len(intake.blocks)} blocks")
+    if shelf.damage:
+        say(
+            f"{folder}: {sum(shelf.damage.values()):,} damaged pieces of blocks were left out, as named above"
+        )
     if shelf.size > kept.retention_bytes:
         say(
             f"{folder}: {shelf.size:,} bytes of samples, over metrics.retention_bytes "

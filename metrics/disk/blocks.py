@@ -160,7 +160,7 @@ class Blocks:
         """
         brought, span = _Brought(stretches), Span(start)
         written_at = self.written_at(start) or 0.0
-        merged = laid_over(self._before(start), brought)
+        merged = laid_over(self._before(start), brought, self._note)
         size = block_file.write(self.path(span), merged, lambda: None if brought.rows else written_at)
         self._change({span: File(size)}, ())
         return size

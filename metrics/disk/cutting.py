@@ -1,7 +1,6 @@
 """Pieces of sections: what a file tells of one origin within a time, cut out and put together."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypeAlias
@@ -19,6 +18,9 @@ from metrics.values import Labels
 _LOOKED_AT_ONCE = 200
 
 AnyStretch: TypeAlias = Stretch | SparseStretch
+
+Note: TypeAlias = Callable[[list[Damage]], None]
+"""Takes damage when it is found."""
 
 Places = Mapping[Labels, Sequence[tuple[int, int]]]
 """For each label set the pieces that have it, and its number in each."""
@@ -53,16 +55,18 @@ class Piece:
         return bool((self.section.series(number)[1][self.rows] != ABSENT).any())
 
 
-def cut(piece: Piece) -> AnyStretch:
-    """What a piece has, as far as it is not damaged."""
+def cut(piece: Piece, note: Note) -> AnyStretch:
+    """What a piece has; what is damaged is noted and left out."""
     section, rows = piece.section, piece.rows
     labels: list[Labels] = []
     packed: list[bytes] = []
     for number, each in enumerate(section.labels):
-        with suppress(ValueError):
+        try:
             if piece.has(number):
                 packed.append(_packed(piece, number, rows))
                 labels.append(each)
+        except ValueError as error:
+            note([section.damage(number, error)])
     if section.sparse:
         return SparseStretch(section.origin, labels, packed)
     return Stretch(section.origin, section.times[rows], labels, packed)
@@ -77,17 +81,18 @@ def _packed(piece: Piece, number: int, rows: slice) -> bytes:
     return packed_series(values[rows], states[rows])
 
 
-def laid_over(before: Iterable[Piece], stretches: Iterable[AnyStretch]) -> Iterable[AnyStretch]:
+def laid_over(before: Iterable[Piece], stretches: Iterable[AnyStretch], note: Note) -> Iterable[AnyStretch]:
     """What is sealed where pieces are there already.
 
     Rows of a piece that are older than the new rows of their origin stay, and all points but those that a new
-    one of their series has the time of.
+    one of their series has the time of. What is damaged is noted: it is gone from then on.
     """
     known = {(piece.section.origin, piece.section.sparse): piece for piece in before}
     for stretch in stretches:
         piece = known.pop((stretch.origin, isinstance(stretch, SparseStretch)), None)
-        yield stretch if piece is None else _on_top(cut(piece), stretch)
-    yield from (found for found in map(cut, known.values()) if found.labels)
+        yield stretch if piece is None else _on_top(cut(piece, note), stretch)
+    left = (cut(piece, note) for piece in known.values())
+    yield from (found for found in left if found.labels)
 
 
 def _on_top(old: AnyStretch, new: AnyStretch) -> AnyStretch:
@@ -98,9 +103,7 @@ def _on_top(old: AnyStretch, new: AnyStretch) -> AnyStretch:
     raise TypeError("rows and points are not put together")
 
 
-def put_together(
-    pieces: Sequence[Piece], writer: Writer, note: Callable[[list[Damage]], None]
-) -> Iterator[None]:
+def put_together(pieces: Sequence[Piece], writer: Writer, note: Note) -> Iterator[None]:
     """Write pieces of one origin, ascending in time, as one section; stops again and again.
 
     One series is in memory at a time. What is damaged is noted, and the rest written.

@@ -16,7 +16,8 @@ ROOMS = {
 MAY_IMPORT: dict[str, set[str]] = {
     "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping",
                  "metrics_commands", "own_log", "rehearsal", "settings", "stack", "upkeep", "web"},
-    "metrics_commands": {"assembly", "configuration", "database", "metrics", "openmetrics_files", "settings"},
+    "metrics_commands": {"assembly", "configuration", "database", "metrics", "openmetrics_files", "own_log",
+                         "settings"},
     "openmetrics_files": {"collector", "metrics"},
     "drill_commands": {"assembly", "comparison", "configuration", "demonstration", "rehearsal", "settings",
                        "stack"},

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
 from typer.testing import CliRunner
 
 import showcall
@@ -21,7 +22,12 @@ FOLDER = "metrics"
 def invoke(data_dir: Path, *arguments: str, now: float = NOW, stdin: str | None = None) -> Any:
     """The command's result; what it says to people is in ``stderr`` also where it raised."""
     options = ("--config", str(ROOT / "config.yaml"), "--data-dir", str(data_dir))
-    return CliRunner().invoke(showcall.app, ["metrics", *arguments, *options], obj=lambda: now, input=stdin)
+    try:
+        return CliRunner().invoke(
+            showcall.app, ["metrics", *arguments, *options], obj=lambda: now, input=stdin
+        )
+    finally:
+        structlog.reset_defaults()
 
 
 def refused(data_dir: Path, *arguments: str, now: float = NOW) -> str:

@@ -153,3 +153,18 @@ def test_f22_no_room_for_rows_that_no_block_holds_yet_and_none_is_lost(
     assert str(found.exception).endswith("; nothing is imported")
     assert files(tmp_path / "full" / FOLDER) == before
     assert held(tmp_path / "full" / FOLDER) == said
+
+
+def test_f25_damage_in_a_block_that_an_import_seals_anew_is_said_before_it_is_gone(
+    tmp_path: Path, other: str
+) -> None:
+    begin(tmp_path)
+    block = min((tmp_path / FOLDER).glob("*.block"))
+    data = bytearray(block.read_bytes())
+    data[-40] ^= 1
+    block.write_bytes(data)
+    found = invoke(tmp_path, "import", other)
+    assert found.exit_code == 0
+    assert "a series of app (a series with a wrong checksum)" in found.stderr
+    assert "1 damaged pieces of blocks were left out" in found.stderr
+    assert all(each.damage == () for each in check(tmp_path / FOLDER))
