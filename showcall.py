@@ -19,6 +19,7 @@ import configuration
 import drill_commands
 import metrics_commands
 import own_log
+import stack_commands
 import upkeep
 from assembly import StartError
 from dashboards import plan, push
@@ -29,9 +30,8 @@ from housekeeping.job import JobError
 from metrics_commands import MetricsFilesError
 from rehearsal import RehearsalError
 from settings import ConfigError
-from settings.schema import RunbookMode, Settings
+from settings.schema import RunbookMode
 from stack import local
-from stack.config import StackConfig
 from stack.drills.readiness import DrillNotReadyError
 from web.session_store import Role
 from web.sign_in import new_code
@@ -220,55 +220,10 @@ app.command("drill")(drill_commands.drill)
 app.command("report")(drill_commands.report)
 
 
-@stack_app.command("up")
-def stack_up(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Start Valkey, PostgreSQL and the concert service, load the data, measure the capacity."""
-    state = local.up(stack_config(load(config).settings), tell)
-    if state.capacity is not None and not state.capacity.ok:
-        fail(f"the capacity could not be calibrated: {state.capacity.reason}", EXIT_PROBLEM)
-
-
-@stack_app.command("status")
-def stack_status(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Say what runs; exit code 0 only when all of it does."""
-    status = local.status(load(config).settings.stack.run_dir)
-    table = Table("process", "pid", "state", "up since", "ports", "CPU %", "memory MB", box=None)
-    for process in status.processes:
-        table.add_row(
-            process.name,
-            str(process.pid),
-            "running" if process.alive else "gone",
-            process.up_since or "-",
-            " ".join(map(str, process.ports)),
-            "-" if process.cpu_percent is None else f"{process.cpu_percent:.0f}",
-            "-" if process.memory_bytes is None else f"{process.memory_bytes / 1e6:.0f}",
-        )
-    out.print(table)
-    out.print(
-        f"stack: {status.condition.value}{f' ({status.reason})' if status.reason else ''}", highlight=False
-    )
-    sys.exit(0 if status.condition is local.Condition.RUNNING else EXIT_PROBLEM)
-
-
-@stack_app.command("logs")
-def stack_logs(
-    name: Annotated[str, typer.Argument(help="concert, concert-output, redis, database or supervisor")],
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1)] = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Show a log of the stack."""
-    for line in local.logs(load(config).settings.stack.run_dir, name, lines, follow):
-        print(line)  # noqa: T201 - a log goes out as it is
-
-
-@stack_app.command("down")
-def stack_down(
-    purge: Annotated[bool, typer.Option("--purge", help="Remove the loaded data too.")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Stop the stack."""
-    local.down(load(config).settings.stack.run_dir, tell, purge=purge)
+stack_app.command("up")(stack_commands.up)
+stack_app.command("status")(stack_commands.status)
+stack_app.command("logs")(stack_commands.logs)
+stack_app.command("down")(stack_commands.down)
 
 
 @dashboards_app.command("push")
@@ -308,16 +263,6 @@ def show(lines: Iterable[str]) -> None:
     """Print lines as they are."""
     for line in lines:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def stack_config(settings: Settings) -> StackConfig:
-    """The stack's own configuration."""
-    return StackConfig(**settings.stack.model_dump())
-
-
-def tell(step: local.Step) -> None:
-    """Print one line of progress."""
-    out.print(f"{step.part:<9} {step.text}", highlight=False, markup=False)
 
 
 if __name__ == "__main__":

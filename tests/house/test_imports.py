@@ -15,7 +15,9 @@ ROOMS = {
 
 MAY_IMPORT: dict[str, set[str]] = {
     "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping",
-                 "metrics_commands", "own_log", "rehearsal", "settings", "stack", "upkeep", "web"},
+                 "metrics_commands", "own_log", "rehearsal", "settings", "stack",
+                 "stack_commands", "upkeep", "web"},
+    "stack_commands": {"configuration", "settings", "stack"},
     "metrics_commands": {"assembly", "configuration", "database", "metrics", "openmetrics_files", "own_log",
                          "settings"},
     "openmetrics_files": {"collector", "metrics"},
