@@ -12,6 +12,7 @@ from collector.resolver import Resolver
 from collector.round import ErrorKind
 from collector.site import Site
 from collector.source import Scraped, ScrapeError
+from collector.together import Arrival
 
 ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 REDIRECTS = 3
@@ -60,7 +61,7 @@ class ActuatorSource:
         """As in ``AsksAhead``."""
         return self._fetcher.ask(_HEADERS, deadline)
 
-    def arrived(self) -> bool:
+    def arrived(self) -> Arrival:
         """As in ``AsksAhead``."""
         return self._fetcher.arrived()
 

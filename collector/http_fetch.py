@@ -14,12 +14,13 @@ from collector.bounded_socket import BoundedSocket, connect, is_idle, start_tls
 from collector.deadline import Deadline
 from collector.failures import WIRE_ERRORS, wire_error
 from collector.http_body import read_body
-from collector.http_wire import AnySocket, Response, ask, request
+from collector.http_wire import AnySocket, Response, ask, request, stated_length
 from collector.resolver import Resolver
 from collector.round import ErrorKind
 from collector.site import Site
 from collector.source import ScrapeError
 from collector.tls import trusting_context
+from collector.together import Arrival
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -138,17 +139,17 @@ class HttpFetcher:
             return None
         question = self._question(url, {**headers, **self._site.authorization()})
         try:
-            ahead = AskedAhead(kept.sock, question)
+            ahead = AskedAhead(kept.sock, question, self._site.body_limit)
         except OSError:
             kept.sock.close()
             return None
         self._asked_ahead = replace(kept, ahead=ahead)
         return kept.sock.fileno()
 
-    def arrived(self) -> bool:
-        """Whether the answer to the question that was sent ahead can be read without waiting."""
+    def arrived(self) -> Arrival:
+        """How much is there of the answer to the question that was sent ahead."""
         asked = self._asked_ahead
-        return asked is None or asked.ahead is None or asked.ahead.arrived()
+        return Arrival.OTHER if asked is None or asked.ahead is None else asked.ahead.arrived()
 
     def close(self) -> None:
         """Drop the kept connection."""
@@ -259,13 +260,13 @@ def _place(url: SplitResult) -> tuple[str, int]:
 
 
 def _answer(response: Response, body: bytes, connection: _Connection, phases: Phases) -> HttpAnswer:
-    length = response.getheader("Content-Length")
+    length = stated_length(response.getheader("Content-Length"))
     return HttpAnswer(
         status=response.status,
         reason=response.reason,
         content_type=response.getheader("Content-Type") or "",
         location=response.getheader("Location") or "",
-        length=int(length) if length and length.isdigit() else -1,
+        length=-1 if length is None else length,
         body=body,
         version=response.version / 10.0,
         phases=phases,

@@ -16,6 +16,7 @@ AnySocket = BoundedSocket | BoundedTlsSocket
 
 PIECE_BYTES = 64 * 1024
 _MOST_LINES = 50
+_MOST_DIGITS = 15
 _DECISIVE = ("content-length", "content-type", "content-encoding", "location", "connection")
 
 
@@ -77,9 +78,16 @@ def plain(sock: AnySocket, begun: bytes) -> "PlainResponse | None":
     if not blank or version != b"HTTP/1.1" or status != b"200" or len(lines) > _MOST_LINES:
         return None
     headers = _headers(lines)
-    if headers is None or not headers.get("content-length", "").isdecimal():
+    if headers is None or stated_length(headers.get("content-length")) is None:
         return None
     return PlainResponse(sock, reason.decode("latin-1"), headers, body)
+
+
+def stated_length(written: str | None) -> int | None:
+    """The bytes that a Content-Length says; None without one that can be read."""
+    if written is None or not (written.isascii() and written.isdigit()) or len(written) > _MOST_DIGITS:
+        return None
+    return int(written)
 
 
 def _headers(lines: list[bytes]) -> dict[str, str] | None:

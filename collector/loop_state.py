@@ -9,6 +9,7 @@ from collector.scrape import TargetScrape
 from collector.steady_clock import SteadyClock
 from collector.target import Target
 from collector.tick_grid import Slot
+from collector.together import Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ class Look:
         self.running.asked = None if descriptor is None else asked
         return descriptor
 
-    def arrived(self) -> bool:
-        """Whether its answer is there."""
+    def arrived(self) -> Arrival:
+        """How much of its answer is there."""
         return self.state.scrape.arrived()
 
 

@@ -14,6 +14,7 @@ from collector.source import AsksAhead, Scraped, ScrapeError, gauges, measured
 from collector.stamps import parted
 from collector.target import Target, own_origin
 from collector.target_labels import LabelLimits, TargetLabels
+from collector.together import Arrival
 from metrics.values import Appended, Batch, Labels, Pushed
 
 Append = Callable[[Batch], Appended]
@@ -71,14 +72,17 @@ class TargetScrape:
         begun = time.monotonic()
         try:
             descriptor = self._ahead.ask(deadline)
-        except (ScrapeError, OSError):  # the look itself will say what is wrong
+        except Exception:  # the look itself will say what is wrong, and moves no other that shares its thread
             return None
         self._asked_at = None if descriptor is None else begun
         return descriptor
 
-    def arrived(self) -> bool:
-        """Whether the answer to what was asked ahead is there."""
-        return self._ahead is None or self._ahead.arrived()
+    def arrived(self) -> Arrival:
+        """How much is there of the answer to what was asked ahead."""
+        try:
+            return Arrival.OTHER if self._ahead is None else self._ahead.arrived()
+        except Exception:  # as above
+            return Arrival.OTHER
 
     def fetch(self, at: float, deadline: Deadline) -> Outcome:
         """Ask the source; whatever goes wrong is in the outcome."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from collector.deadline import Deadline
 from collector.round import ErrorKind
+from collector.together import Arrival
 from metrics.values import Floats, Labels, Metadata, labels_of
 
 Measured = tuple[Labels, float]
@@ -86,8 +87,8 @@ class AsksAhead(Protocol):
         Raises ScrapeError and what a socket raises; ``fetch`` will say what is wrong.
         """
 
-    def arrived(self) -> bool:
-        """Take what has come, without waiting; whether ``fetch`` can be called now."""
+    def arrived(self) -> Arrival:
+        """Take what has come, without waiting; when it is whole, ``fetch`` waits for nothing."""
 
 
 def measured(metric: str, value: float, /, **labels: str) -> Measured:

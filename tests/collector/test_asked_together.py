@@ -13,7 +13,7 @@ from collector.scrape_loop import MOST_TOGETHER
 from collector.site import Site
 from collector.source import ScrapeError
 from collector.tick_grid import bundles
-from collector.together import look_together
+from collector.together import Arrival, look_together
 from tests.collector.raw_server import TEXT, RawServer, Serve, answer, read_request, serving, soon
 from tests.collector.test_scrape_loop import looping, target
 
@@ -57,6 +57,18 @@ def half(sock: socket.socket) -> None:
     time.sleep(1.0)
 
 
+def endless(begun: bytes, more: bytes) -> Say:
+    def say(sock: socket.socket) -> None:
+        sock.sendall(begun)
+        while True:
+            sock.sendall(more * 10_000)
+
+    return say
+
+
+ENDLESS_HEAD = endless(b"HTTP/1.1 200 OK\r\n", b"X-More: yes\r\n")
+ENDLESS_BODY = endless(answer(BODY).replace(b"Content-Length: 8", b"Content-Length: 999999999999"), b"a 1\n")
+
 MANNERS: dict[str, Say] = {
     "whole": in_pieces(SECOND),
     "head and body": in_pieces(SECOND[: -len(BODY)], BODY),
@@ -66,6 +78,10 @@ MANNERS: dict[str, Say] = {
     "a page with a fault": in_pieces(answer(b"a 3\nb\n")),
     "no HTTP": in_pieces(b"SSH-2.0-OpenSSH\r\n\r\n"),
     "stray bytes": in_pieces(SECOND + b"HTTP/1.1"),
+    "a body over the limit": in_pieces(answer(b"a 1\n" * 5000)),
+    "a head without end": ENDLESS_HEAD,
+    "a body without end": ENDLESS_BODY,
+    "a length of many digits": in_pieces(SECOND.replace(b": 8\r", b": " + b"8" * 5000 + b"\r")),
     "cut short": cut_short,
     "gone": gone,
     "silent": silent,
@@ -111,7 +127,7 @@ def wait_for_answer(source: ActuatorSource) -> None:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     end = time.monotonic() + 0.25
-    while time.monotonic() < end and not (poll.poll(250) and source.arrived()):
+    while time.monotonic() < end and not (poll.poll(250) and source.arrived() is not Arrival.AWAITED):
         pass
 
 
@@ -138,8 +154,14 @@ def test_an_answer_that_nobody_read_does_not_become_that_of_the_next_question() 
         source.close()
 
 
-def test_f01_a_page_that_hangs_among_pages_asked_at_once_moves_no_other() -> None:
-    hanging = serving(good_then(silent))
+def chunked_then_silent(sock: socket.socket) -> None:
+    sock.sendall(CHUNKED[:-4])
+    time.sleep(1.0)
+
+
+@pytest.mark.parametrize("say", [silent, chunked_then_silent, ENDLESS_HEAD, ENDLESS_BODY])
+def test_f01_a_page_that_hangs_among_pages_asked_at_once_moves_no_other(say: Say) -> None:
+    hanging = serving(good_then(say))
     with hanging as bad, serving(good_for_ever) as well:
         targets = [target("bad", page_source(bad), interval=0.5, timeout=0.45)]
         targets += [target(f"t{n}", page_source(well), interval=0.5, timeout=0.45) for n in range(30)]
@@ -166,19 +188,21 @@ class Waiting:
     def ask(self) -> int | None:
         return self.ours.fileno() if self._ahead else None
 
-    def arrived(self) -> bool:
-        return self.ours.recv(100) == b"whole"
+    def arrived(self) -> Arrival:
+        said = self.ours.recv(100)
+        return Arrival(said.decode()) if said in (b"whole", b"other") else Arrival.AWAITED
 
 
 def test_each_look_goes_on_when_its_answer_has_come_and_the_others_are_left() -> None:
-    looks = [Waiting("never"), Waiting("now"), Waiting("alone", ahead=False), Waiting("half")]
+    looks = [Waiting("never"), Waiting("now"), Waiting("alone", ahead=False), Waiting("half"), Waiting("odd")]
     looks[1].theirs.sendall(b"whole")
     looks[3].theirs.sendall(b"ha")
+    looks[4].theirs.sendall(b"other")
     went_on: list[str] = []
     left: list[str] = []
     look_together(looks, lambda look: went_on.append(look.name), lambda look: left.append(look.name))
     assert went_on == ["now"]
-    assert left == ["alone", "never", "half"]
+    assert left == ["alone", "odd", "never", "half"]
     for look in looks:
         look.ours.close()
         look.theirs.close()
