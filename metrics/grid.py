@@ -11,7 +11,8 @@ import numpy as np
 
 from metrics.chunks import ROWS, Chunk, FullChunk, Layout, OpenChunk, full, new_chunk, opened, widened
 from metrics.promql.frame import Times
-from metrics.promql.source import STALE, VALUE
+from metrics.promql.label_sets import Indices
+from metrics.promql.source import ABSENT, STALE, VALUE
 from metrics.values import Floats
 
 
@@ -33,7 +34,7 @@ class Grid:
         self._start = 0
         self._end = 0
         self._live: tuple[int, ...] = ()
-        self._columns = np.empty(0, dtype=np.intp)
+        self._columns: Indices | slice = slice(0)
 
     @property
     def live(self) -> tuple[int, ...]:
@@ -55,7 +56,6 @@ class Grid:
         if ids is not self._live:
             head = self._turn(head, row, ids)
         head.values[self._columns, row] = values
-        head.states[self._columns, row] = VALUE
         self._publish(at, head)
 
     def drop_before(self, at: int) -> tuple[int, ...]:
@@ -82,7 +82,8 @@ class Grid:
         self._times = self._times.copy()
         self._sealed, self._head = self._sealed[: max(len(kept) - 1, 0)], head
         self._live = () if head is None else _live(head, (rows or ROWS) - 1)
-        self._columns = np.empty(0, dtype=np.intp) if head is None else head.layout.columns(self._live)
+        if head is not None:
+            self._expect(head, rows or ROWS)
         self._show()
         return _only_in(chunks[len(kept) :], kept)
 
@@ -93,8 +94,17 @@ class Grid:
         if head is not None:
             self._sealed = (*self._sealed, full(head))
         self._head = new_chunk(self._next_layout(head, ids))
-        self._columns = self._head.layout.columns(self._live)
+        self._expect(self._head, 0)
         return self._head
+
+    def _expect(self, head: OpenChunk, row: int) -> None:
+        """What is live has a value in every row from here on, until it is said to be gone.
+
+        Nobody reads a row that is not published, so states need not be written with each.
+        """
+        columns = head.layout.columns(self._live)
+        self._columns = _as_slice(columns)
+        head.states[columns, row:] = VALUE
 
     def _next_layout(self, head: OpenChunk | None, ids: tuple[int, ...]) -> Layout:
         live = dict.fromkeys((*self._live, *ids))
@@ -106,11 +116,13 @@ class Grid:
         present = set(ids)
         gone = head.layout.columns([number for number in self._live if number not in present])
         head.states[gone, row] = STALE
+        head.states[gone, row + 1 :] = ABSENT
         for number in ids:
             if number not in head.layout.column_of:
                 head.layout.add(number)
-        self._live, self._columns = ids, head.layout.columns(ids)
-        return widened(head)
+        self._live, head = ids, widened(head)
+        self._expect(head, row)
+        return head
 
     def _publish(self, at: int, head: OpenChunk) -> None:
         if self._end == len(self._times):
@@ -133,7 +145,7 @@ class Grid:
     def _cut(self, drop: int) -> None:
         self._start = min(self._start + drop * ROWS, self._end)
         if drop > len(self._sealed):
-            self._head, self._live, self._columns = None, (), np.empty(0, dtype=np.intp)
+            self._head, self._live = None, ()
         self._sealed = self._sealed[drop:]
         self._show()
 
@@ -149,3 +161,9 @@ def _live(chunk: OpenChunk, row: int) -> tuple[int, ...]:
     return tuple(
         chunk.layout.ids[column] for column in np.flatnonzero(chunk.states[: chunk.width, row] == VALUE)
     )
+
+
+def _as_slice(columns: Indices) -> Indices | slice:
+    """Columns from the first on, in order, are cheaper as a slice."""
+    whole = np.array_equal(columns, np.arange(len(columns)))
+    return slice(len(columns)) if whole else columns
