@@ -123,6 +123,13 @@ def hold(tx: Connection, name: str, until: float, reason: str) -> None:
     )
 
 
+def bring_forward(tx: Connection, name: str, seconds: float) -> None:
+    """The channel waits until so much earlier, if it waits."""
+    tx.execute(
+        channels.update().where(channels.c.name == name).values(wait_until=channels.c.wait_until - seconds)
+    )
+
+
 def block(tx: Connection, name: str, reason: str, now: float) -> None:
     """The whole channel stops until somebody repairs it."""
     tx.execute(

@@ -28,6 +28,9 @@ from database import Database
 TIME_TO_LIVE = 24 * 3600.0
 """Seconds after which a row that could not be told is given up."""
 
+SET_BACK_SECONDS = 1.0
+"""Smaller steps of the clock are waited out."""
+
 BURY_EVERY = 60.0
 LOOKED_AT = 50
 FIRST_PAUSE = 1.0
@@ -61,6 +64,7 @@ class OutboxWorker:
     _registered: bool = False
     _claims_left: bool = True
     _sent_at: float | None = None
+    _seen: float | None = None
     _stamp: str = ""
     _buried_at: float | None = None
     _waits: dict[int, tuple[int, float]] = field(default_factory=dict)
@@ -80,10 +84,21 @@ class OutboxWorker:
             self.register()
         if self._claims_left:
             self._recover()
-        row = Intake(self.database, self.channel).take_over()
         now = self.clock()
+        self._follow_clock(now)
+        row = Intake(self.database, self.channel).take_over()
         self._bury_what_is_too_old(now)
         return self._may_send(row, now) and self._attempt_first(row, now)
+
+    def _follow_clock(self, now: float) -> None:
+        """A clock that was set back must not silence the channel: what is waited for moves with it."""
+        back = 0.0 if self._seen is None else self._seen - now
+        self._seen = now
+        if back > SET_BACK_SECONDS:
+            self._waits.clear()
+            with self.database.transaction() as tx:
+                outbox_channel_store.bring_forward(tx, self.channel.name, back)
+                outbox_attempt_store.bring_forward(tx, self.channel.name, back)
 
     def _recover(self) -> None:
         with self.database.transaction() as tx:
@@ -96,7 +111,7 @@ class OutboxWorker:
             return False
         if row.wait_until is not None and now < row.wait_until:
             return False
-        # A clock that was set back must not silence the channel.
+        # As above: nor what was sent just before the clock was set back.
         return self._sent_at is None or not 0 <= now - self._sent_at < self.channel.spacing
 
     def _look_for_repair(self) -> None:

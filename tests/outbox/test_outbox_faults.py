@@ -67,6 +67,38 @@ def test_f55_a_limit_holds_through_a_restart(rig: Rig) -> None:
     assert len(rig.slack.roots()) == 1
 
 
+def test_f11_a_clock_set_back_does_not_make_a_limit_longer(rig: Rig) -> None:
+    rig.slack.script.append(Step(status=429, headers={"Retry-After": "30"}))
+    rig.open()
+    rig.turn_for(5)
+    rig.clock[0] -= 3600
+    rig.turn_for(24)
+    assert rig.slack.roots() == []
+    rig.turn_for(4)
+    assert len(rig.slack.roots()) == 1
+
+
+def test_f11_a_clock_set_back_does_not_make_a_pause_between_tries_longer(rig: Rig) -> None:
+    rig.slack.script.extend([Step(status=503)] * 2)
+    rig.open()
+    rig.turn_for(1)
+    rig.clock[0] -= 3600
+    rig.turn_for(10)
+    assert len(rig.slack.roots()) == 1
+
+
+def test_f11_news_are_told_at_once_after_the_clock_was_set_back(rig: Rig) -> None:
+    number = rig.open()
+    rig.turn_for(10)
+    rig.clock[0] -= 3600
+    rig.tell(number, "after the clock was set")
+    rig.turn_for(10)
+    assert rig.told().count("after the clock was set") == 1
+    rig.resolve(number)
+    rig.turn_for(10)
+    assert "Incident 1 resolved" in rig.slack.roots()[0].text
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
