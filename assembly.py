@@ -8,16 +8,18 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 import evidence_captures
 import outgoing
 import own_metrics
+import postgresql
 import remote_metrics
 import upkeep
 from alerts.evaluator import Evaluator
@@ -33,6 +35,7 @@ from collector.scrape_loop import ScrapeLoop
 from configuration import Configuration
 from dashboards import annotations
 from database import Database, DataDirectoryInUseError, DataDirectoryLock
+from leader_lock import LOOK_SECONDS, DatabaseInUseError, LeaderLock, Leadership
 from metrics import Store
 from metrics.disk.shelf import Shelf
 from metrics.keeping import Keeping
@@ -88,19 +91,43 @@ def build(configuration: Configuration, clock: Clock) -> "Showcall":
     """The parts, wired. Takes the data directory and brings the database's schema up to date.
 
     Raises:
-        StartError: another Showcall has the data directory, the database cannot be used, a port is taken.
+        StartError: another Showcall has the data directory or the database, the database cannot be used, a
+            port is taken.
     """
-    settings = configuration.settings
-    lock = _locked(settings.data_dir)
+    with ExitStack() as undone:
+        lock = _locked(configuration.settings.data_dir)
+        undone.callback(lock.release)
+        leader = _leader(configuration)
+        undone.callback(leader.release)
+        try:
+            running = Showcall(configuration, clock, lock, leader)
+        except PortInUseError as error:
+            raise StartError(str(error)) from None
+        except (SQLAlchemyError, CommandError) as error:
+            raise StartError(database_error(_database(configuration).place, error)) from None
+        undone.pop_all()
+    return running
+
+
+def _leader(configuration: Configuration) -> Leadership:
+    """Who may act; a SQLite file is no one else's, because its data directory is locked."""
+    if configuration.database_url is None:
+        return Leadership()
+    server = postgresql.server(configuration.database_url)
+    leader = LeaderLock(server, configuration.settings.name)
     try:
-        return Showcall(configuration, clock, lock)
-    except StartError:
-        lock.release()
-        raise
-    except (PortInUseError, SQLAlchemyError, CommandError) as error:
-        lock.release()
-        text = str(error) if isinstance(error, PortInUseError) else database_error(settings, error)
-        raise StartError(text) from None
+        leader.take()
+    except DatabaseInUseError as error:
+        raise StartError(str(error)) from None
+    except psycopg.Error as error:
+        raise StartError(database_error(server.shown, error)) from None
+    return leader
+
+
+def _database(configuration: Configuration) -> Database:
+    """Where state is kept; nothing is opened yet."""
+    file = configuration.settings.data_dir / DATABASE_FILE
+    return Database(configuration.database_url or f"sqlite:///{file}")
 
 
 def _locked(data_dir: Path) -> DataDirectoryLock:
@@ -133,29 +160,30 @@ def unusable(data_dir: Path, error: OSError) -> str:
     return f"data_dir {data_dir}: cannot be written to ({error.strerror})"
 
 
-def database_error(settings: Settings, error: SQLAlchemyError | CommandError) -> str:
+def database_error(place: str, error: SQLAlchemyError | CommandError | psycopg.Error) -> str:
     """Which database cannot be used, and why."""
     reason = str(getattr(error, "orig", error)).splitlines()[0]
-    return f"{settings.data_dir / DATABASE_FILE}: the database cannot be used ({reason})"
+    return f"{place}: the database cannot be used ({reason})"
 
 
 @contextmanager
-def opened_database(settings: Settings) -> Iterator[Database]:
-    """The database of a data directory, its schema up to date, for as long as the block lasts.
+def opened_database(configuration: Configuration) -> Iterator[Database]:
+    """The database of a configuration, its schema up to date, for as long as the block lasts.
 
     Raises:
         StartError: it cannot be used.
     """
+    folder = configuration.settings.data_dir
     try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StartError(unusable(settings.data_dir, error)) from None
-    database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
+        raise StartError(unusable(folder, error)) from None
+    database = _database(configuration)
     try:
         database.upgrade()
         yield database
     except (SQLAlchemyError, CommandError) as error:
-        raise StartError(database_error(settings, error)) from None
+        raise StartError(database_error(database.place, error)) from None
     finally:
         database.close()
 
@@ -163,12 +191,19 @@ def opened_database(settings: Settings) -> Iterator[Database]:
 class Showcall:
     """One running Showcall: collector -> evaluation -> acting, and the console beside them."""
 
-    def __init__(self, configuration: Configuration, clock: Clock, lock: DataDirectoryLock) -> None:
+    def __init__(
+        self, configuration: Configuration, clock: Clock, lock: DataDirectoryLock, leader: Leadership
+    ) -> None:
         settings = configuration.settings
-        self.settings, self._clock, self._lock = settings, clock, lock
+        self.settings, self._clock, self._lock, self.leader = settings, clock, lock, leader
         self._catalog = configuration.catalog
-        self.database = Database(f"sqlite:///{settings.data_dir / DATABASE_FILE}")
+        self.database = _database(configuration)
         self.database.upgrade()
+        self.database.fence = leader if isinstance(leader, LeaderLock) else None
+        self._evaluates_anew, self._acts_anew = leader.follower(), leader.follower()
+        self._leading = NewestFirstLoop[None](
+            "leader", lambda _: leader.look(), idle=LOOK_SECONDS, on_idle=leader.look
+        )
         self._precedence = Precedence()
         self.shelf = _shelf(settings, self._precedence)
         self.remote = _remote(settings, clock)
@@ -220,7 +255,9 @@ class Showcall:
         self.actions = ActionsInDatabase(self.database, settings.levers)
         self._slack = outgoing.slack_channel(settings)
         self._replies = None if self._slack is None else PrivateReplies(self._slack)
-        self.outgoing = Outgoing(self.database, self._channels(), self.actions, clock, self._replies)
+        self.outgoing = Outgoing(
+            self.database, self._channels(), self.actions, clock, self._replies, follower=leader.follower
+        )
         self.web = WebServer(self._console_parts())
         self._stop_asked = threading.Event()
 
@@ -230,6 +267,8 @@ class Showcall:
         self._keeping.start()
         if self.remote is not None:
             self.remote.start()
+        if self.leader.trouble is not None:
+            self._leading.start()
         self._acting.start()
         self._evaluation.start()
         self.collector.start()
@@ -262,13 +301,18 @@ class Showcall:
         self.web.stop()
         if self.remote is not None:
             self.remote.stop(REMOTE_STOP_SECONDS)
+        self._leading.stop(STOP_SECONDS)
         self._keeping.stop(STOP_SECONDS)
         self.shelf.write_ahead.close()
         self.database.close()
+        self.leader.release()
         self._lock.release()
 
     def _evaluate(self, finished: Round) -> None:
         down = frozenset(report.target for report in finished.reports if not report.up)
+        if self._evaluates_anew():
+            self.evaluator.forget()
+            self.evidence.forget()
         with self._precedence.taken():
             evaluation = self.evaluator.evaluate(finished.at, down | frozenset(finished.late))
         if evaluation.problem is not None:
@@ -290,11 +334,18 @@ class Showcall:
         return EvidenceTaking(captures, choose, database=self.database, clock=self._clock)
 
     def _act(self, evaluated: Evaluated) -> None:
-        self.run_loop.step(evaluated.at, max(evaluated.lag, self._clock() - evaluated.at))
+        self._step(evaluated.at, max(evaluated.lag, self._clock() - evaluated.at))
 
     def _act_without_facts(self) -> None:
         """Nothing was evaluated for a while: leases and people's requests still need their turn."""
-        self.run_loop.step(self._clock(), ACTING_IDLE_SECONDS)
+        self._step(self._clock(), ACTING_IDLE_SECONDS)
+
+    def _step(self, at: float, lag: float) -> None:
+        """Nothing is acted on while another Showcall may be: leases run out, or the other one renews them."""
+        if self._acts_anew():
+            self.run_loop.forget()
+        if self.leader.leads:
+            self.run_loop.step(at, lag)
 
     def _watched(self) -> Watched:
         return Watched(
@@ -335,6 +386,7 @@ class Showcall:
             loops=self.loop_health,
             jobs=self.upkeep.job_health,
             storage=self.upkeep.storage_health,
+            leader=lambda: self.leader.trouble,
             own_metrics=own_metrics.page(
                 numbers,
                 ScrapeLoopNumbers(self.collector.health),
@@ -364,7 +416,8 @@ class Showcall:
 
     def _loop_reports(self) -> tuple[LoopReport, ...]:
         inside = (self._evaluation.report(), self._acting.report(), self.upkeep.report())
-        return (*inside, *self.outgoing.reports())
+        leading = () if self.leader.trouble is None else (self._leading.report(),)
+        return (*inside, *self.outgoing.reports(), *leading)
 
     def loop_health(self) -> tuple[LoopHealth, ...]:
         """Every loop, for the health checks."""

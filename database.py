@@ -3,6 +3,10 @@
 SQLite in WAL mode with ``synchronous=FULL``: a committed journal row survives power loss before
 anything is sent. Writers take ``BEGIN IMMEDIATE`` one at a time; readers never wait for them.
 A commit that raises means *unknown*, not "not done": read back by key before trying again.
+
+PostgreSQL keeps the same promises: one writer at a time of all processes, by an advisory lock of the
+transaction, so that ids become visible in their order; readers see one snapshot; and who must hold the
+leader's lock (``leader_lock.py``) writes nothing without it.
 """
 
 import fcntl
@@ -14,14 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, create_engine, event, text
+from sqlalchemy import BigInteger, Connection, Integer, MetaData, create_engine, event, text
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+
+import postgresql
 
 metadata = MetaData(
     naming_convention={
@@ -34,7 +40,36 @@ metadata = MetaData(
 """Every ``*_store.py`` file declares its tables here."""
 
 BUSY_TIMEOUT_SECONDS = 5.0
+Whole = Integer().with_variant(BigInteger(), "postgresql")
+"""A number that is not ours, such as a lever's version: 64 bits everywhere."""
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+_SCHEMA = "coalesce(current_schema(), '')"
+_WRITER_KEY = f"hashtextextended('showcall writer ' || {_SCHEMA}, 0)"
+LEADER_KEY = f"hashtextextended('showcall leader ' || {_SCHEMA}, 0)"
+HOLDS_LOCK = f"""
+    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND ((l.classid::bigint << 32) | l.objid::bigint) = {LEADER_KEY}
+"""  # noqa: S608 - nothing of anybody's is in it
+"""The session that holds the leader's lock, as ``a``. Locks and keys belong to one schema of one database."""
+
+
+class NotLeadingError(OperationalError):
+    """Another Showcall may be acting on this database: nothing was written."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(None, None, RuntimeError(reason))
+
+
+class Fence(Protocol):
+    """Who must hold the leader's lock to write."""
+
+    def token(self) -> str:
+        """The beginning of the name of the session that holds it. Raises NotLeadingError."""
 
 
 class DataDirectoryInUseError(RuntimeError):
@@ -84,20 +119,31 @@ class WriteTrouble:
     @property
     def busy(self) -> bool:
         """Somebody else was writing: that may be over the next time."""
-        return "locked" in self.text
+        return "locked" in self.text or "lock timeout" in self.text
 
 
 class Database:
     """The engine with one writer and many readers.
 
     Args:
-        url: SQLAlchemy URL, e.g. ``sqlite:///var/showcall.db``.
+        url: ``sqlite:///var/showcall.db`` or ``postgresql://…``; of the latter no error shows the password.
+        application: how PostgreSQL's own views call us.
+
+    Attributes:
+        place: where it is, for people.
+        fence: where one stands, only who leads may write.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    def __init__(self, url: str, application: str = "showcall") -> None:
+        self.place, self.engine = _reached(url, application)
+        self.fence: Fence | None = None
         self._writer = threading.Lock()
         self._trouble: WriteTrouble | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """A file of ours; else a server of somebody's, who backs it up."""
+        return self.engine.dialect.name == "sqlite"
 
     @property
     def trouble(self) -> WriteTrouble | None:
@@ -108,7 +154,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """One atomic change. No network call and no PromQL inside."""
         with self._writer, self._watched(), self.engine.connect() as connection:
-            _begin(connection, "IMMEDIATE")
+            self._begin_alone(connection)
             try:
                 yield connection
             except BaseException:
@@ -116,11 +162,23 @@ class Database:
                 raise
             connection.commit()
 
+    def _begin_alone(self, connection: Connection) -> None:
+        if self.is_sqlite:
+            connection.execute(text("BEGIN IMMEDIATE"))
+            return
+        token = None if self.fence is None else self.fence.token()
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_KEY})"))
+        if token is None:
+            return
+        ours = text(f"SELECT count(*) {HOLDS_LOCK} AND starts_with(a.application_name, :token)")
+        if not connection.execute(ours, {"token": token}).scalar_one():
+            raise NotLeadingError("the database's lock was lost")
+
     @contextmanager
     def _watched(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (OperationalError, InterfaceError, InternalError) as error:
             now, before = time.monotonic(), self._trouble
             text = (str(error.orig).splitlines() or [type(error).__name__])[0]
             self._trouble = WriteTrouble(text, now if before is None else before.since, now)
@@ -131,7 +189,10 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A consistent view for reading; writes made through it are rolled back."""
         with self.engine.connect() as connection:
-            _begin(connection, "DEFERRED")
+            if self.is_sqlite:
+                connection.execute(text("BEGIN DEFERRED"))
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
             try:
                 yield connection
             finally:
@@ -140,6 +201,9 @@ class Database:
     def upgrade(self) -> None:
         """Bring the schema to the newest migration."""
         with self._writer, self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_KEY})"))
             command.upgrade(_alembic_config(connection), "head")
             connection.commit()
 
@@ -153,7 +217,7 @@ class Database:
         Returns:
             How many were given back; 0 when there were none, or the database does it by itself.
         """
-        if self.engine.dialect.name != "sqlite":
+        if not self.is_sqlite:
             return 0
         with self._writer, self.engine.connect() as connection:
             driver = connection.connection.driver_connection
@@ -174,18 +238,14 @@ def schema_revisions() -> frozenset[str]:
     return frozenset(each.revision for each in script.walk_revisions())
 
 
-def _begin(connection: Connection, mode: str) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.execute(text(f"BEGIN {mode}"))
-    else:
-        connection.begin()
-
-
-def _engine(url: str) -> Engine:
+def _reached(url: str, application: str) -> tuple[str, Engine]:
+    """What a database is called for people, and its engine."""
+    if url.startswith(postgresql.SCHEME):
+        server = postgresql.server(url)
+        return server.shown, postgresql.engine(server, application)
     engine = create_engine(url, pool_size=8, max_overflow=8)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_pragmas)
-    return engine
+    event.listen(engine, "connect", _sqlite_pragmas)
+    return url.removeprefix("sqlite:///"), engine
 
 
 def _free_pages(driver: sqlite3.Connection) -> int:

@@ -59,6 +59,7 @@ class Outgoing:
     Args:
         channels: those that are configured; any other that was used before stops collecting.
         replies: private words to people in Slack; they go out on the thread of the channel ``slack``.
+        follower: makes, for each thread, what says that another Showcall may have sent meanwhile.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class Outgoing:
         actions: RunningActions,
         clock: Callable[[], float],
         replies: PrivateReplies | None = None,
+        *,
+        follower: Callable[[], Callable[[], bool]] = lambda: lambda: False,
     ) -> None:
         self._database = database
         self.workers = tuple(OutboxWorker(database, channel, actions, clock) for channel in channels)
@@ -75,7 +78,7 @@ class Outgoing:
             outbox_channel_store.retire_others(tx, [channel.name for channel in channels])
         for worker in self.workers:
             worker.register()
-        self._loops = tuple(_loop(worker, replies) for worker in self.workers)
+        self._loops = tuple(_loop(worker, replies, follower()) for worker in self.workers)
 
     def start(self) -> None:
         """Begin to tell."""
@@ -110,12 +113,16 @@ class Outgoing:
             return ()
 
 
-def _loop(worker: OutboxWorker, replies: PrivateReplies | None) -> NewestFirstLoop[None]:
+def _loop(
+    worker: OutboxWorker, replies: PrivateReplies | None, led_anew: Callable[[], bool]
+) -> NewestFirstLoop[None]:
     mine = replies if replies is not None and replies.channel is worker.channel else None
 
     def turn(_: None = None) -> None:
         if mine is not None:
             mine.say_next()
+        if led_anew():
+            worker.doubt()
         worker.turn()
 
     return NewestFirstLoop(f"outbox:{worker.channel.name}", turn, idle=IDLE_SECONDS, on_idle=turn)

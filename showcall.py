@@ -19,6 +19,7 @@ import configuration
 import drill_commands
 import metrics_commands
 import own_log
+import postgresql
 import stack_commands
 import upkeep
 from assembly import StartError
@@ -56,6 +57,9 @@ ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration.
 DataDirOption = Annotated[
     Path | None, typer.Option("--data-dir", help="Instead of data_dir in the configuration.")
 ]
+SqliteOption = Annotated[
+    bool, typer.Option("--sqlite", help="Use the SQLite file in data_dir, whatever else is configured.")
+]
 DEFAULT_CONFIG = Path("config.yaml")
 
 out = Console()
@@ -86,10 +90,10 @@ def fail(text: str, code: int) -> NoReturn:
 
 
 def load(
-    config: Path, data_dir: Path | None = None, mode: RunbookMode | None = None
+    config: Path, data_dir: Path | None = None, mode: RunbookMode | None = None, *, sqlite: bool = False
 ) -> configuration.Configuration:
     """The configuration, with what the command line says instead of it."""
-    return configuration.load(config, data_dir, mode)
+    return configuration.load(config, data_dir, mode, sqlite=sqlite)
 
 
 @app.command("run")
@@ -106,10 +110,11 @@ def run(
             help="Print a one-time sign-in link (default: on a terminal).",
         ),
     ] = None,
+    sqlite: SqliteOption = False,
 ) -> None:
     """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
     own_log.configure_logging()
-    running = assembly.build(load(config, data_dir, mode), time.time)
+    running = assembly.build(load(config, data_dir, mode, sqlite=sqlite), time.time)
     running.take_signals()
     running.start()
     out.print(f"Console  {running.web.address}", highlight=False)
@@ -128,7 +133,7 @@ def show_way_in(running: assembly.Showcall) -> None:
         code = new_code(running.database, "oncall", time.time(), Role.RESPONDER)
     except SQLAlchemyError as error:
         # Watching must not end because of this: the database may come back.
-        reason = assembly.database_error(running.settings, error)
+        reason = assembly.database_error(running.database.place, error)
         out.print(f"Sign in  not yet: {reason}; `showcall sign-in NAME` makes one later", highlight=False)
         return
     out.print(f"Sign in  {address}/sign-in#code={code}", highlight=False, soft_wrap=True)
@@ -180,10 +185,12 @@ def sign_in(
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     data_dir: DataDirOption = None,
+    sqlite: SqliteOption = False,
 ) -> None:
     """Make a one-time sign-in link for a user."""
-    settings = load(config, data_dir).settings
-    with assembly.opened_database(settings) as database:
+    found = load(config, data_dir, sqlite=sqlite)
+    settings = found.settings
+    with assembly.opened_database(found) as database:
         code = new_code(database, name, time.time(), role)
     out.print(
         f"http://{settings.web.host}:{settings.web.port}/sign-in#code={code}",
@@ -193,13 +200,16 @@ def sign_in(
 
 
 @app.command("backup")
-def backup(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None) -> None:
+def backup(
+    config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None, sqlite: SqliteOption = False
+) -> None:
     """Make a backup of the database now, also while Showcall runs."""
-    settings = load(config, data_dir).settings
+    found = own_backups(load(config, data_dir, sqlite=sqlite))
+    settings = found.settings
     file = settings.data_dir / assembly.DATABASE_FILE
     if not file.is_file():
         fail(f"{file}: there is no database yet", EXIT_PROBLEM)
-    with assembly.opened_database(settings) as database:
+    with assembly.opened_database(found) as database:
         out.print(upkeep.backup_now(settings, database, file, time.time()), highlight=False, soft_wrap=True)
 
 
@@ -208,11 +218,20 @@ def restore(
     file: Annotated[Path, typer.Argument(help="The backup.")],
     config: ConfigOption = DEFAULT_CONFIG,
     data_dir: DataDirOption = None,
+    sqlite: SqliteOption = False,
 ) -> None:
     """Put a backup in the place of the database; the present one is set aside."""
-    settings = load(config, data_dir).settings
+    settings = own_backups(load(config, data_dir, sqlite=sqlite)).settings
     said = upkeep.restore(file, settings.data_dir / assembly.DATABASE_FILE, time.time())
     out.print(said, highlight=False, soft_wrap=True)
+
+
+def own_backups(found: configuration.Configuration) -> configuration.Configuration:
+    """The same, if its database is a file of ours."""
+    if found.database_url is not None:
+        place = postgresql.server(found.database_url).shown
+        fail(f"{place}: is backed up by PostgreSQL's own means (pg_dump, pg_restore)", EXIT_PROBLEM)
+    return found
 
 
 app.command("demo")(drill_commands.demo)

@@ -107,6 +107,7 @@ class Upkeep:
             write_error=found.write_error,
             troubles=(*found.troubles, *self._watched.store_troubles()),
             store_bytes=self._watched.store_bytes(),
+            server="" if self._database.is_sqlite else self._database.place,
         )
 
     def _storage(self) -> storage.Storage:

@@ -55,7 +55,11 @@ def active(connection: Connection) -> Sequence[Alert]:
 
 def for_incident(connection: Connection, incident_id: int) -> Sequence[Alert]:
     """Every episode that belongs to an incident, resolved ones too, in the order of firing."""
-    query = select(alerts).where(alerts.c.incident_id == incident_id).order_by(alerts.c.fired_at, alerts.c.id)
+    query = (
+        select(alerts)
+        .where(alerts.c.incident_id == incident_id)
+        .order_by(alerts.c.fired_at.nulls_first(), alerts.c.id)
+    )
     return [_alert(found) for found in connection.execute(query).mappings()]
 
 

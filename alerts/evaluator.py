@@ -2,7 +2,8 @@
 
 SQL is the only truth for state and for how long it has lasted; the copy in memory equals it, so that a round
 in which nothing changes costs no transaction, and a process killed at any moment goes on where it was.
-While SQL takes nothing, rules are evaluated and shown all the same, and ``for`` goes on counting in memory.
+While SQL takes nothing, rules are evaluated and shown all the same, and ``for`` goes on counting in memory;
+so too while it cannot even be read, then from what was known last, of which nothing is ever stored.
 """
 
 import time
@@ -84,6 +85,7 @@ class Evaluator:
         self._round = RuleRound(rules, AlertSeries(append), interval, elapsed)
         self._incidents = IncidentWork(topology, asker, held, self._first_lever_set, quiet=quiet)
         self._memory: Remembered | None = None
+        self._known_last = Remembered({}, {}, frozenset())
         self._unstored: dict[tuple[str, Labels], float] = {}
         self._started: float | None = None
         self._unseen = frozenset[str]()
@@ -111,6 +113,10 @@ class Evaluator:
             problem = f"alerts could not be stored: {type(error).__name__}: {str(error).splitlines()[0]}"
             structlog.get_logger().error("evaluation_not_stored", problem=problem, at=at)
             return Evaluation(at, rules=self.rules, problem=problem)
+
+    def forget(self) -> None:
+        """Somebody else may have written: the next round reads back what is stored."""
+        self._memory = None
 
     def _is_set_back(self, at: float) -> bool:
         if self._last is None or at >= self._last:
@@ -142,24 +148,33 @@ class Evaluator:
         )
 
     def _evaluated(self, moment: RuleMoment) -> Evaluation:
-        memory = self._memory or self._recalled()
-        ran = self._round.run(memory.alerts, moment)
-        self._unstored = _not_asked(ran, moment)
-        grouped = self._incidents.work(list(_active(ran)), memory.incidents, moment.at)
-        changes = _changes(ran, grouped, memory, moment.at)
-        before = replace(memory, alerts=_without_ended(ran))
         try:
-            stored = self._stored(changes, before, moment.at)
+            memory = self._memory or self._recalled()
         except SQLAlchemyError:
-            self._unstored |= {_key(alert): alert.active_at for alert in _active(ran) if not alert.id}
-            self.rules = _with_alerts(ran.statuses, before)
+            self._in_memory(self._round.run(self._known_last.alerts, moment), moment)
             raise
-        self._memory = stored
+        ran = self._round.run(memory.alerts, moment)
+        try:
+            grouped = self._incidents.work(list(_active(ran)), memory.incidents, moment.at)
+            changes = _changes(ran, grouped, memory, moment.at)
+            stored = self._stored(changes, replace(memory, alerts=_without_ended(ran)), moment.at)
+        except SQLAlchemyError:
+            self._known_last = memory
+            self._in_memory(ran, moment)
+            raise
+        self._unstored = _not_asked(ran, moment)
+        self._memory = self._known_last = stored
         self.rules = _with_alerts(ran.statuses, stored)
         opened = tuple(
             incident for incident in stored.incidents.values() if incident.id not in memory.incidents
         )
         return Evaluation(moment.at, ran.steps, opened, grouped.steps, self.rules)
+
+    def _in_memory(self, ran: RoundOutcome, moment: RuleMoment) -> None:
+        """A round that cannot be stored is shown, and counts on."""
+        active = {_key(alert): alert.active_at for alert in _active(ran) if not alert.id}
+        self._unstored = _not_asked(ran, moment) | active
+        self.rules = _with_alerts(ran.statuses, replace(self._known_last, alerts=_without_ended(ran)))
 
     def _recalled(self) -> Remembered:
         with self._database.reading() as connection:

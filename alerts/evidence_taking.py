@@ -89,6 +89,10 @@ class EvidenceTaking:
             self._followed = None
             structlog.get_logger().exception("evidence_not_taken", at=evaluation.at)
 
+    def forget(self) -> None:
+        """Another Showcall may have taken evidence meanwhile: begin as after a start."""
+        self._followed, self._first = None, True
+
     def stop(self, within: float) -> None:
         """What is still being taken is left to the next Showcall; wait a little for what is nearly there."""
         end = self._elapsed() + within

@@ -78,6 +78,10 @@ class OutboxWorker:
                 outbox_channel_store.try_again(tx, self.channel.name)
         self._registered = True
 
+    def doubt(self) -> None:
+        """Somebody else may have worked for the channel: claims in the database may stand for effects."""
+        self._claims_left = True
+
     def turn(self) -> bool:
         """Take over what is new, and make at most one attempt; True when one was made."""
         if not self._registered:
@@ -173,12 +177,13 @@ class OutboxWorker:
         return tuple(action for action in self.actions() if action.incident_id == incident_id)
 
     def _attempt(self, delivery: Delivery, notice: Notice, row: ChannelRow) -> bool:
+        # Until the outcome is stored, this claim may stand for an effect that we do not know of; and when its
+        # commit fails, it may stand all the same.
+        self._claims_left = True
         with self.database.transaction() as tx:
             claimed = outbox_attempt_store.claim(tx, delivery, self.clock())
         if not claimed:
             return False
-        # Until the outcome is stored, this claim may stand for an effect that we do not know of.
-        self._claims_left = True
         self._stamp = self.channel.credentials_stamp()
         self.at_moment(Moment.BEFORE_SEND)
         attempt = self._delivered(notice)

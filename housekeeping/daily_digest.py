@@ -61,5 +61,6 @@ class DailyDigest:
                 failing_rules=standing.rules,
                 failing_targets=standing.targets,
                 backup_at=backup.succeeded_at if backup else None,
+                backed_up_by_us=self._database.is_sqlite,
                 backup_problem=backup.text if backup and backup.outcome is JobOutcome.FAILED else "",
             )

@@ -1,7 +1,6 @@
 """Which days have had their digest, in SQL: the key of a day is what keeps it from being told twice."""
 
 from sqlalchemy import Column, Connection, Float, String, Table, select
-from sqlalchemy.dialects.sqlite import insert
 
 import database
 
@@ -15,8 +14,10 @@ digests = Table(
 
 def claim(tx: Connection, day: str, until: float) -> bool:
     """Take a day's digest, which covers everything up to ``until``; False when it was told already."""
-    statement = insert(digests).values(day=day, until=until).on_conflict_do_nothing()
-    return tx.execute(statement).rowcount == 1
+    if tx.execute(select(digests.c.day).where(digests.c.day == day)).first() is not None:
+        return False
+    tx.execute(digests.insert().values(day=day, until=until))
+    return True
 
 
 def told_until(connection: Connection, before: float) -> float | None:

@@ -41,8 +41,9 @@ def build(settings: Settings, database: Database, database_file: Path, hooks: Ho
 def _jobs(settings: Settings, database: Database, database_file: Path, hooks: Hooks) -> Iterator[Job]:
     keeping = settings.housekeeping
     nightly = DailyAt(keeping.at, keeping.timezone)
-    backup = backup_work(database_file, backup_folder(settings), keeping.backup_keep)
-    yield Job(BACKUP, "Backup of the database", nightly, backup, heavy=True)
+    if database.is_sqlite:
+        backup = backup_work(database_file, backup_folder(settings), keeping.backup_keep)
+        yield Job(BACKUP, "Backup of the database", nightly, backup, heavy=True)
     shelves = OWN_SHELVES.with_more(_DIGESTS).with_more(hooks.shelves)
     yield Job(
         RETENTION, "Retention", nightly, Retention(database, shelves, keeping.retention).run, heavy=True

@@ -22,6 +22,7 @@ class Storage:
         low_bytes: less than that is low.
         write_error: why the database takes no writes, empty while it does.
         write_error_seconds: for how long it has taken none.
+        on_this_disk: the database is a file in the folder.
     """
 
     folder: Path
@@ -30,15 +31,17 @@ class Storage:
     low_bytes: int
     write_error: str = ""
     write_error_seconds: float = 0.0
+    on_this_disk: bool = True
 
     @property
     def troubles(self) -> tuple[str, ...]:
         """What a person must be told, one line each."""
         found = []
         if self.write_error:
+            advice = f"; make room at {self.folder}" if self.on_this_disk else ""
             found.append(
                 f"the database takes no writes ({self.write_error}), since "
-                f"{self.write_error_seconds:.0f} s: nothing is acted on; make room at {self.folder}"
+                f"{self.write_error_seconds:.0f} s: nothing is acted on{advice}"
             )
         if self.disk_free_bytes < self.low_bytes:
             found.append(
@@ -54,12 +57,17 @@ def look(database: Database, database_file: Path, low_bytes: int) -> Storage:
     lasts = trouble is not None and (not trouble.busy or trouble.last - trouble.since >= BUSY_SECONDS)
     return Storage(
         folder=database_file.parent,
-        database_bytes=sum(_size(Path(f"{database_file}{ending}")) for ending in ("", "-wal")),
+        database_bytes=_sizes(database_file) if database.is_sqlite else 0,
         disk_free_bytes=shutil.disk_usage(database_file.parent).free,
         low_bytes=low_bytes,
         write_error=trouble.text if trouble is not None and lasts else "",
         write_error_seconds=time.monotonic() - trouble.since if trouble is not None and lasts else 0.0,
+        on_this_disk=database.is_sqlite,
     )
+
+
+def _sizes(database_file: Path) -> int:
+    return sum(_size(Path(f"{database_file}{ending}")) for ending in ("", "-wal"))
 
 
 def _size(path: Path) -> int:

@@ -26,6 +26,7 @@ class DigestFacts:
         incidents: that were not over at some time in it; ``runs``: that started or were undone in it.
         failing_rules, failing_targets: names, as things stand now.
         backup_at: when the last backup was made, None without one; ``backup_problem``: why the last failed.
+        backed_up_by_us: else PostgreSQL's own means do it.
     """
 
     day: str
@@ -37,6 +38,7 @@ class DigestFacts:
     failing_targets: Sequence[str] = ()
     backup_at: float | None = None
     backup_problem: str = ""
+    backed_up_by_us: bool = True
 
 
 def digest_row(facts: DigestFacts, at: float) -> NewTimelineRow:
@@ -85,6 +87,8 @@ def _failing(facts: DigestFacts) -> list[str]:
 
 
 def _backup(facts: DigestFacts) -> str:
+    if not facts.backed_up_by_us:
+        return "backed up by PostgreSQL's own means (pg_dump)"
     last = "none yet" if facts.backup_at is None else _minute(facts.backup_at)
     return f"last backup: {last}" + (
         f" (the latest failed: {facts.backup_problem})" if facts.backup_problem else ""

@@ -30,7 +30,7 @@ intents = Table(
     Column("lever", String(80), nullable=False),
     Column("purpose", String(10), nullable=False),
     Column("value", Text, nullable=False),
-    Column("if_version", Integer),
+    Column("if_version", database.Whole),
     Column("lease_seconds", Float, nullable=False),
     Column("put_back_excess", Boolean, nullable=False),
     Column("reason", String(80), nullable=False),

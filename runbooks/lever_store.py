@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, Connection, Float, Integer, RowMapping, String, Table, Text, select
+from sqlalchemy import Boolean, Column, Connection, Float, RowMapping, String, Table, Text, select
 
 import database
 from runbooks.lever import LeverLease, LeverReading, LeverValue
@@ -19,7 +19,7 @@ lever_readings = Table(
     Column("value", Text),
     Column("baseline", Text, nullable=False),
     Column("target_baseline", Text),
-    Column("version", Integer),
+    Column("version", database.Whole),
     Column("ramping", Boolean, nullable=False),
     Column("owner", String(120)),
     Column("run_id", String(120)),

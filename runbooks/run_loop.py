@@ -81,6 +81,10 @@ class RunLoop:
         self._carry_on(RunKeeper(parts, readings, writer), troubles, tick)
         self._watch.look(readings, tick)
 
+    def forget(self) -> None:
+        """Another loop may have acted meanwhile: the next step takes over what it left, as after a start."""
+        self._claimed = False
+
     def _take_over(self, now: float) -> None:
         """Runs that a loop before us left unfinished are ours now."""
         with self._parts.database.transaction() as tx:

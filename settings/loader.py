@@ -56,6 +56,7 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(
         update={
             "data_dir": folder / settings.data_dir,
+            "database_url_file": _below(folder, settings.database_url_file),
             "collector": collector,
             "alerts": settings.alerts.model_copy(update={"rule_files": rule_files}),
             "runbooks": settings.runbooks.model_copy(update={"catalog": folder / settings.runbooks.catalog}),

@@ -364,10 +364,15 @@ class StackSettings(Frozen):
 
 
 class Settings(Frozen):
-    """The whole of ``config.yaml``."""
+    """The whole of ``config.yaml``.
+
+    ``database_url_file`` holds the URL of a PostgreSQL database, its password in it; or the environment
+    variable SHOWCALL_DATABASE_URL does. Without both the database is a SQLite file in ``data_dir``.
+    """
 
     name: Text = "concert"
     data_dir: Path = Path("var")
+    database_url_file: Path | None = None
     web: WebSettings = WebSettings()
     collector: CollectorSettings = CollectorSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -81,9 +81,18 @@ def all_checks(part: ConsoleParts) -> list[Check]:
         for report in part.targets()
     ]
     return [
-        database_check(part), *storage_checks(part), *remote_checks(part), *loops, rules_check(part),
-        *channel_checks(part), *map(job_check, part.jobs()), *targets,
+        database_check(part), *leader_checks(part), *storage_checks(part), *remote_checks(part), *loops,
+        rules_check(part), *channel_checks(part), *map(job_check, part.jobs()), *targets,
     ]  # fmt: skip
+
+
+def leader_checks(part: ConsoleParts) -> list[Check]:
+    """Whether we are the one that acts, where there may be several."""
+    trouble = part.leader()
+    if trouble is None:
+        return []
+    return [Check("leader", "fail", f"{trouble}; nothing is acted on") if trouble
+            else Check("leader", "pass", "the database's lock is held")]  # fmt: skip
 
 
 def storage_checks(part: ConsoleParts) -> list[Check]:

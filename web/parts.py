@@ -65,6 +65,7 @@ class JobHealth:
 class StorageHealth:
     """Room in memory and on the disk.
 
+    ``server``: where the database is when it is PostgreSQL, which measures and backs it up itself.
     ``write_error``: why the database takes no writes, empty while it does; ``troubles``: what a person must
     be told, a line each.
     """
@@ -78,6 +79,7 @@ class StorageHealth:
     write_error: str = ""
     troubles: tuple[str, ...] = ()
     store_bytes: int = 0
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,9 @@ class SlackDesk:
 class ConsoleParts:
     """Everything that pages read. ``clock`` gives Unix seconds; ``jobs`` and ``storage`` ask no database.
 
-    ``give_way`` returns when no rules are evaluated: whoever works on something long calls it now and then.
+    ``leader``: why the lock of a database that others may use is not held, empty while it is, None where
+    there is none. ``give_way`` returns when no rules are evaluated: whoever works on something long calls it
+    now and then.
     """
 
     settings: Settings
@@ -165,6 +169,7 @@ class ConsoleParts:
     onlooker: Onlooker
     jobs: Callable[[], Sequence[JobHealth]] = tuple
     storage: Callable[[], StorageHealth | None] = lambda: None
+    leader: Callable[[], str | None] = lambda: None
     actions: RunningActions = tuple
     give_way: Callable[[], None] = lambda: None
     slack: SlackDesk | None = None

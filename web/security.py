@@ -71,9 +71,12 @@ def check_request() -> BaseResponse | None:
     if getattr(view, "is_for_machines", False):
         return _check_machine()
     _check_origin()
-    g.session = current_session()
     if getattr(view, "is_public", False):
+        # What is for everybody, such as health, is also for those whose session cannot be looked up now.
+        with suppress(SQLAlchemyError):
+            g.session = current_session()
         return None
+    g.session = current_session()
     if g.session is None:
         return _sign_in_first()
     _check_role_and_form(view, g.session)
