@@ -1,13 +1,13 @@
-"""Some rows of a grid: one that takes more rows lies open, a full one is packed."""
+"""Some rows of a grid: those that are asked for all the time lie open, older ones are packed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from metrics.packed_cells import PackedCells, packed
+from metrics.packed_cells import PackedCells, packed, picked
 from metrics.promql.label_sets import Indices
-from metrics.promql.source import Cells, States
+from metrics.promql.source import VALUE, Cells, States
 from metrics.values import Floats
 
 ROWS = 120
@@ -44,12 +44,9 @@ class OpenChunk(NamedTuple):
 
     def cells(self, columns: Indices, rows: slice | Indices) -> Cells:
         """The cells of these columns at these rows."""
-        if isinstance(rows, slice):
-            return Cells(self.values[columns, rows], self.states[columns, rows])
-        if len(rows) == 1:
+        if not isinstance(rows, slice) and len(rows) == 1:
             return Cells(self.values[columns, rows[0], None], self.states[columns, rows[0], None])
-        picked = columns[:, None], rows
-        return Cells(self.values[picked], self.states[picked])
+        return Cells(picked(self.values, columns, rows), picked(self.states, columns, rows))
 
 
 class FullChunk(NamedTuple):
@@ -85,8 +82,15 @@ def widened(chunk: OpenChunk) -> OpenChunk:
     return OpenChunk(chunk.layout, values, states, width)
 
 
+def closed(chunk: OpenChunk) -> OpenChunk:
+    """A chunk that takes no more rows, still open: without room for more columns."""
+    values, states = chunk.values[: chunk.width].copy(), chunk.states[: chunk.width]
+    every = np.broadcast_to(np.uint8(VALUE), states.shape) if (states == VALUE).all() else states.copy()
+    return OpenChunk(chunk.layout, values, every, chunk.width)
+
+
 def full(chunk: OpenChunk) -> FullChunk:
-    """A chunk that takes no more rows."""
+    """A chunk that takes no more rows, packed."""
     cells = packed(chunk.values[: chunk.width], chunk.states[: chunk.width])
     return FullChunk(chunk.layout, cells, chunk.width)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metrics.chunks import ROWS, Chunk, FullChunk, Layout, OpenChunk, full, new_chunk, opened, widened
+from metrics.chunks import ROWS, Chunk, Layout, OpenChunk, closed, full, new_chunk, opened, widened
 from metrics.promql.frame import Times
 from metrics.promql.label_sets import Indices
 from metrics.promql.source import ABSENT, STALE, VALUE
@@ -28,7 +28,7 @@ class Grid:
 
     def __init__(self) -> None:
         self.view = GridView(np.empty(0, dtype=np.int64), ())
-        self._sealed: tuple[FullChunk, ...] = ()
+        self._sealed: tuple[Chunk, ...] = ()
         self._head: OpenChunk | None = None
         self._times = np.empty(4 * ROWS, dtype=np.int64)
         self._start = 0
@@ -92,7 +92,7 @@ class Grid:
         if head is not None and row != 0:
             return head
         if head is not None:
-            self._sealed = (*self._sealed, full(head))
+            self._sealed = (*_packed(self._sealed), closed(head))
         self._head = new_chunk(self._next_layout(head, ids))
         self._expect(self._head, 0)
         return self._head
@@ -148,6 +148,12 @@ class Grid:
             self._head, self._live = None, ()
         self._sealed = self._sealed[drop:]
         self._show()
+
+
+def _packed(chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
+    """All of them packed. The newest of a grid stays open a while: rules and Now look at the last minute."""
+    newest = chunks[-1] if chunks else None
+    return (*chunks[:-1], full(newest)) if isinstance(newest, OpenChunk) else chunks
 
 
 def _only_in(dropped: Sequence[Chunk], kept: Sequence[Chunk]) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ class PackedCells:
 
     def cells(self, columns: Indices, rows: slice | Indices) -> Cells:
         """The cells of these columns at these rows."""
-        states = _picked(self._patterns, self._pattern[columns], rows)
+        states = picked(self._patterns, self._pattern[columns], rows)
         values = np.empty(states.shape)
         group, place = self._group[columns], self._place[columns]
         for number, kept in enumerate(self._groups):
@@ -82,7 +82,7 @@ class _Stepped(NamedTuple):
     scale: Floats | None
 
     def cells(self, places: Places, rows: slice | Indices) -> Floats:
-        values: Floats = _picked(self.steps, places, rows).astype(np.float64)
+        values: Floats = picked(self.steps, places, rows).astype(np.float64)
         values += self.base[places, None]
         if self.scale is not None:
             values /= self.scale[places, None]
@@ -95,7 +95,7 @@ class _Plain(NamedTuple):
     values: Floats
 
     def cells(self, places: Places, rows: slice | Indices) -> Floats:
-        return _picked(self.values, places, rows)
+        return picked(self.values, places, rows)
 
 
 def packed(values: Floats, states: States) -> PackedCells:
@@ -194,5 +194,11 @@ def _weighed(values: Floats, scale: Floats) -> _Plan:
     return _Plan(base, np.where(same & (span < _WIDTHS[-1][0]), span, np.inf), scale)
 
 
-def _picked(table: npt.NDArray[Any], places: Places, rows: slice | Indices) -> npt.NDArray[Any]:
-    return table.take(places, axis=0)[:, rows] if isinstance(rows, slice) else table[places[:, None], rows]
+def picked(table: npt.NDArray[Any], places: Places | Indices, rows: slice | Indices) -> npt.NDArray[Any]:
+    """Some columns of a table [columns, rows] at some rows, copied."""
+    if not isinstance(rows, slice):
+        return table[places[:, None], rows]
+    if len(places) < len(table) // 4:
+        return table.take(places, axis=0)[:, rows]
+    # Several times faster than one index of both kinds, where most columns are wanted anyway.
+    return table[:, rows].take(places, axis=0)
