@@ -108,9 +108,20 @@ def recall(
         else:
             memory.feed(found.origin).recall(found)
             came(found.at)
-    for origin, pushes in _by_origin(pushed).items():
-        memory.push_feed(origin).recall(pushes)
+    _recall(pushed, memory)
     return pushed
+
+
+def recall_points(shelf: Shelf, memory: Memory, last: int) -> list[Push]:
+    """Read the pushes of blocks before ``last`` milliseconds back into memory, and no rows; the pushes."""
+    pushes = [found for found in shelf.recall(last=last) if isinstance(found, Push)]
+    _recall(pushes, memory)
+    return pushes
+
+
+def _recall(pushes: Iterable[Push], memory: Memory) -> None:
+    for origin, some in _by_origin(pushes).items():
+        memory.push_feed(origin).recall(some)
 
 
 def alone(pushes: Iterable[Push]) -> list[Points]:

@@ -96,15 +96,25 @@ class SeriesIndex:
         with self._lock:
             self._silent.discard(holder)
 
+    @property
+    def has_former(self) -> bool:
+        """Whether other holders than the present ones brought anything."""
+        return bool(self._former)
+
     def forget(self, ids: Iterable[int]) -> None:
-        """Remove series that have no samples any more."""
+        """Remove series that have no samples any more; where a former holder has some, he holds it again."""
         with self._lock:
+            gone: set[Labels] = set()
             for number in ids:
                 if number in self._by_id:
+                    gone.add(self._by_id[number].labels)
                     self._remove(self._by_id[number])
                 elif number in self._former_by_id:
-                    gone = self._former_by_id.pop(number)
-                    del self._former[gone.labels, gone.holder]
+                    former = self._former_by_id.pop(number)
+                    del self._former[former.labels, former.holder]
+            for labels, holder in [key for key in self._former if key[0] in gone]:
+                if labels not in self._by_labels:
+                    self._make(labels, holder)
 
     def former(self, matchers: Sequence[Matcher]) -> list[Series]:
         """What other holders than the present ones brought of series that match all of the matchers."""

@@ -40,7 +40,11 @@ class Sparse:
     def add(self, points: Iterable[Point], received: int, reach_ms: int) -> list[Verdict]:
         """Take what is to be taken of a push; a verdict on each point."""
         changed: dict[int, SeriesView] = {}
-        verdicts = [self._add(point, changed, received, reach_ms) for point in points]
+        # Each would cost a copy of its series' open end: a page may have tens of thousands of one series.
+        late: dict[int, dict[int, Point]] = {}
+        verdicts = [self._add(point, changed, late, received, reach_ms) for point in points]
+        for number, some in late.items():
+            changed[number] = sparse_series.brought(changed.get(number) or self.view[number], _in_order(some))
         self._publish(changed)
         return verdicts
 
@@ -66,16 +70,25 @@ class Sparse:
         """Drop what is later than ``at``; the series that have nothing left."""
         return self._cut(lambda each: each.newest > at, lambda each: sparse_series.without_after(each, at))
 
-    def _add(self, point: Point, changed: dict[int, SeriesView], received: int, reach_ms: int) -> Verdict:
+    def _add(
+        self,
+        point: Point,
+        changed: dict[int, SeriesView],
+        late: dict[int, dict[int, Point]],
+        received: int,
+        reach_ms: int,
+    ) -> Verdict:
         before = changed.get(point.series) or self.view.get(point.series)
         if before is not None and point.at <= before.newest:
-            there = sparse_series.at_time(before, point.at)
+            there = _at_time(before, late.get(point.series, {}), point.at)
             if there is not None:
                 return Verdict.SAME if _same(there, point) else Verdict.DUPLICATE
         newest = None if before is None else before.newest
         verdict = judged(point.at, newest, received, reach_ms)
-        if verdict in (Verdict.IN_ORDER, Verdict.LATE):
-            changed[point.series] = _with(before, point, verdict)
+        if verdict is Verdict.IN_ORDER:
+            changed[point.series] = _with(before, point)
+        elif verdict is Verdict.LATE:
+            late.setdefault(point.series, {})[point.at] = point
         return verdict
 
     def _publish(self, changed: Mapping[int, SeriesView]) -> None:
@@ -105,14 +118,23 @@ def _tracked(times: Times, values: Floats) -> Track:
     return Track(times, values, np.where(stale, STALE, VALUE).astype(np.uint8))
 
 
-def _with(before: SeriesView | None, point: Point, verdict: Verdict) -> SeriesView:
+def _with(before: SeriesView | None, point: Point) -> SeriesView:
     _, at, value, state = point
     if before is None:
         return sparse_series.begun(at, value, state)
-    if verdict is Verdict.IN_ORDER:
-        return sparse_series.appended(before, at, value, state)
-    late = Track(np.array([at]), np.array([value]), np.array([state], dtype=np.uint8))
-    return sparse_series.brought(before, late)
+    return sparse_series.appended(before, at, value, state)
+
+
+def _at_time(before: SeriesView, late: Mapping[int, Point], at: int) -> tuple[float, int] | None:
+    """Value and state of the point that a series has at a time; None without one."""
+    found = late.get(at)
+    return sparse_series.at_time(before, at) if found is None else (found.value, found.state)
+
+
+def _in_order(points: Mapping[int, Point]) -> Track:
+    """Points of one series by their times, as a track."""
+    _, times, values, states = zip(*(points[at] for at in sorted(points)), strict=True)
+    return Track(np.array(times), np.array(values), np.array(states, dtype=np.uint8))
 
 
 def _same(there: tuple[float, int], point: Point) -> bool:

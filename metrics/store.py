@@ -241,11 +241,14 @@ class Store:
         self._newest_ms = at
 
     def _reaching(self, expr: Expr, context: Context) -> Context:
-        """The context with sealed blocks in its source, if the expression looks at times before memory."""
+        """The context with all holders in its source, if memory's present ones do not tell everything.
+
+        They do not of times before memory, nor of series that others brought before them.
+        """
         if self._history is None or self._upkeep is None:
             return context
         touched = extent(expr, context)
-        if touched[0] >= self._upkeep.memory_since:
+        if touched[0] >= self._upkeep.memory_since and not self._memory.index.has_former:
             return context
         return replace(context, source=LongSnapshot(self._memory, self._history, touched, context.budget))
 

@@ -58,7 +58,10 @@ class Upkeep:
             self._memory_since = sealed
         self._unsealed = self._shelf.unsealed()
         self._given_up = {block for block in self._unsealed if block < self._memory_since}
-        for push in sealing.recall(self._shelf, self._memory, self._memory_since, came=came):
+        # Older files are left where points wait for a block other than the file's own.
+        pushes = sealing.recall_points(self._shelf, self._memory, self._memory_since)
+        pushes += sealing.recall(self._shelf, self._memory, self._memory_since, came=came)
+        for push in pushes:
             self.recalled(push)
 
     def appended(self, at: int) -> None:
@@ -125,10 +128,10 @@ class Upkeep:
         if not due or time.monotonic() < self._seal_at:
             return False
         block = min(due)
-        # What comes from now on puts it back.
+        # What comes from now on puts it back; memory keeps what is there until it is sealed.
+        self._sealing = {block}
         with self._lock:
             with_rows, late = block in self._unsealed, self._late.pop(block, None)
-        self._sealing = {block}
         self._unsealed.discard(block)
         seal = sealing.seal if with_rows else sealing.seal_points
         done = seal(self._shelf, block, self._memory)

@@ -76,7 +76,6 @@ class Blocks:
         self._note = note
         self._lock = threading.Lock()
         self._files: dict[Span, File] = {}
-        self._shown: list[Shown] = []
         self.changes = 0
         self._first_rows: dict[Shown, int | None] = {}
         self._open: OrderedDict[Span, Block] = OrderedDict()
@@ -88,7 +87,7 @@ class Blocks:
                 self._files[span] = File(path.stat().st_size)
             elif path.name.endswith(TEMPORARY):
                 path.unlink(missing_ok=True)
-        self._shown = shown(self._files)
+        self._shown: list[Shown] = shown(self._files)
 
     @property
     def files(self) -> Mapping[Span, File]:
@@ -203,8 +202,13 @@ class Blocks:
         return gone
 
     def _before(self, start: int) -> Iterator[Piece]:
-        """What files tell of 15 minutes that are sealed anew."""
+        """What files tell of 15 minutes that are sealed anew. Raises OSError when one cannot be read now."""
         for window in self.each(start, start):
+            if not window.block.readable:
+                # What is in it would be lost if another took its place; it is read again by the next try.
+                with self._lock:
+                    self._open.pop(window.block.span, None)
+                raise OSError(f"{window.block.span.name} cannot be read")
             first, end = max(window.first, start), min(window.end, start + BLOCK_MS)
             yield from map(Window(window.block, first, end).piece, window.sections)
 
