@@ -310,6 +310,11 @@ class LongSnapshot(Snapshot):
         self._within = history.within(touched, self._check)
         self._weaver = Weaver(history.blocks, self, touched, budget)
 
+    @property
+    def file_ms(self) -> int:
+        """The longest time that one of the files tells of."""
+        return max((window.end - window.first for window in self._within), default=0)
+
     def _select(self, matchers: tuple[Matcher, ...], chosen: Chosen) -> StoredSelection:
         index = self._memory.index
         found = self._history.select(matchers, chosen, index, self._within, self._check)

@@ -250,7 +250,8 @@ class Store:
         touched = extent(expr, context)
         if touched[0] >= self._upkeep.memory_since and not self._memory.index.has_former:
             return context
-        return replace(context, source=LongSnapshot(self._memory, self._history, touched, context.budget))
+        source = LongSnapshot(self._memory, self._history, touched, context.budget)
+        return replace(context, source=source, file_ms=source.file_ms)
 
     def _sweep(self, at: int) -> None:
         """Drop what is old of every origin, now and then; what comes brings the time along."""

@@ -80,6 +80,7 @@ class Context:
         notes: what is told besides the value.
         clashes: what the pieces before gave; None where the question is evaluated as a whole.
         since_ms: the last step of the piece before; None in the first.
+        file_ms: the longest time that the source reads as one; 0 where it reads any sample by itself.
     """
 
     source: Source
@@ -93,6 +94,7 @@ class Context:
     notes: Notes
     clashes: Clashes | None = None
     since_ms: int | None = None
+    file_ms: int = 0
 
     def at(self, times: Times, since_ms: int | None = None) -> "Context":
         """The same question at other steps, as inside a subquery."""

@@ -7,6 +7,7 @@ Prometheus refuses for the whole range (see ``clashes``) is known from piece to 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,16 +19,18 @@ from metrics.values import Floats, Labels, Matrix, Points
 
 CELLS = 200_000
 """Cells [series, steps] of a piece, more or less."""
+_AT_MOST = 4
+"""How many times the cells a piece may have where fewer would read the same again and again."""
 _TOGETHER = 500
 
 
 def pieces(expr: Expr, context: Context) -> Iterator[Context]:
     """The context of each piece, in the order of time; each may load as much as the question has left."""
-    steps = _steps(expr, context)
-    whole = context if steps >= len(context.times) else replace(context, clashes=Clashes())
-    for first in range(0, len(context.times), steps):
+    starts = _starts(expr, context)
+    whole = context if len(starts) == 1 else replace(context, clashes=Clashes())
+    for first, end in pairwise([*starts, len(context.times)]):
         since = int(context.times[first - 1]) if first else None
-        piece = whole.at(context.times[first : first + steps], since)
+        piece = whole.at(context.times[first:end], since)
         yield replace(piece, budget=context.budget.for_piece())
 
 
@@ -50,20 +53,35 @@ def joined(found: Sequence[Matrix], budget: Budget) -> Matrix:
     return Matrix(tuple(made))
 
 
-def _steps(expr: Expr, context: Context) -> int:
-    """Steps of a piece: as many as its cells allow, but no fewer than the longest range, which each reads."""
+def _starts(expr: Expr, context: Context) -> Sequence[int]:
+    """The steps that pieces begin with.
+
+    A piece has as many steps as its cells allow, but no fewer than the longest range, which each step reads,
+    nor than one file of the source tells of: to read any of a series there is to unpack all of it.
+    """
     total = len(context.times)
     if total == 1:
-        return 1
+        return (0,)
+    rows, range_ms = _read(expr, context)
+    step_ms = int(context.times[1] - context.times[0])
+    at_once = CELLS // rows
+    most = max(1, _AT_MOST * at_once)
+    if not range_ms and context.file_ms // step_ms > at_once:
+        edges = np.flatnonzero(np.diff(context.times // context.file_ms)) + 1
+        files = pairwise([0, *edges.tolist(), total])
+        return [start for first, end in files for start in range(first, end, most)]
+    return range(0, total, min(most, max(1, at_once, range_ms // step_ms)))
+
+
+def _read(expr: Expr, context: Context) -> tuple[int, int]:
+    """The most series that a selector has, and the longest range, milliseconds."""
     rows, range_ms = 1, 0
     for node in _nodes(expr):
         if isinstance(node, VectorSelector):
             rows = max(rows, len(context.source.select(node.matchers).sets))
         elif isinstance(node, MatrixSelector | Subquery):
             range_ms = max(range_ms, node.range_ms)
-    step_ms = int(context.times[1] - context.times[0])
-    at_once = CELLS // rows
-    return max(1, min(total, max(at_once, min(range_ms // step_ms, 4 * at_once))))
+    return rows, range_ms
 
 
 def _nodes(expr: Expr) -> Iterator[Expr]:
