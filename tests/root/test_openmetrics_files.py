@@ -120,7 +120,10 @@ def test_the_same_sample_twice_is_one(tmp_path: Path) -> None:
         ("x 1 10\n" + "y" * 2**21, ":2: a line of over 1,048,576 bytes"),
         (b'x{a="\xff"} 1 10\n# EOF\n', ":1: invalid UTF-8 (byte 6)"),
         (b"\x1f\x8b\x08 not gzip at all", ": cannot be read ("),
-        (gzip.compress(b"x 1 10\n# EOF\n" * 99, mtime=0)[:-20], ": cannot be read (Compressed file ended before"),
+        (
+            gzip.compress(b"x 1 10\n# EOF\n" * 99, mtime=0)[:-20],
+            ": cannot be read (Compressed file ended before",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_with_its_line_and_what_was_found(
