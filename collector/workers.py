@@ -55,9 +55,16 @@ class Workers:
         inbox.put(job)
         name = f"scrape-{len(self._threads) + 1}"
         thread = threading.Thread(target=self._work, args=(inbox,), name=name, daemon=True)
-        self._threads.append(thread)
-        self._inboxes.append(inbox)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+            # The system gives no more threads now: one of those that there are takes the job.
+            self._waiting.append(job)
+        else:
+            self._threads.append(thread)
+            self._inboxes.append(inbox)
 
     def _work(self, inbox: Inbox) -> None:
         job = inbox.get()
