@@ -1,13 +1,14 @@
 """Some rows of a grid: those that are asked for all the time lie open, older ones are packed."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from metrics.packed_cells import PackedCells, packed, picked
-from metrics.promql.label_sets import Indices
-from metrics.promql.source import VALUE, Cells, States
+from metrics.packed_cells import PackedCells, packed
+from metrics.promql.label_sets import Indices, as_slice
+from metrics.promql.source import Cells, States
 from metrics.values import Floats
 
 ROWS = 120
@@ -34,19 +35,53 @@ class Layout:
         self.ids.append(number)
 
 
+class Located(NamedTuple):
+    """The columns of some series in a layout of so many columns; -1 for a series that has none.
+
+    Attributes:
+        together: the same as a slice, if that tells it.
+        last: the highest of them; -1 if any has none.
+    """
+
+    length: int
+    columns: Indices
+    together: Indices | slice
+    last: int
+
+
+def located(layout: Layout, ids: Sequence[int]) -> Located:
+    """Where these series are in a layout."""
+    length = len(layout.ids)
+    columns = layout.columns(ids)
+    every = len(columns) > 0 and columns.min() >= 0
+    return Located(length, columns, as_slice(columns), int(columns.max()) if every else -1)
+
+
 class OpenChunk(NamedTuple):
-    """Up to ``ROWS`` rows: values and states [columns, rows]; ``width`` columns are used."""
+    """Up to ``ROWS`` rows of values and states [columns, rows]; ``width`` columns are used.
+
+    Its rows begin at ``first``; before it lie those of the chunk before, where that has the same layout. The
+    cells of a row lie together in memory: a row is written in one go, and some rows are read where they lie.
+    """
 
     layout: Layout
     values: Floats
     states: States
     width: int
+    first: int = 0
 
-    def cells(self, columns: Indices, rows: slice | Indices) -> Cells:
-        """The cells of these columns at these rows."""
-        if not isinstance(rows, slice) and len(rows) == 1:
-            return Cells(self.values[columns, rows[0], None], self.states[columns, rows[0], None])
-        return Cells(picked(self.values, columns, rows), picked(self.states, columns, rows))
+    def cells(self, columns: Indices | slice, rows: slice | Indices) -> Cells:
+        """The cells of these columns at these rows; they are shared, and cannot be written to."""
+        wanted: slice | Indices
+        if isinstance(rows, slice):
+            wanted = slice(self.first + rows.start, self.first + rows.stop)
+        else:
+            wanted = self.first + rows
+        return Cells(_read(self.values, columns, wanted), _read(self.states, columns, wanted))
+
+    def follows(self, other: "Chunk") -> bool:
+        """Whether the rows of the other lie right before those of this one."""
+        return isinstance(other, OpenChunk) and other.values is self.values and other.first < self.first
 
 
 class FullChunk(NamedTuple):
@@ -56,9 +91,13 @@ class FullChunk(NamedTuple):
     packed: PackedCells
     width: int
 
-    def cells(self, columns: Indices, rows: slice | Indices) -> Cells:
+    def cells(self, columns: Indices | slice, rows: slice | Indices) -> Cells:
         """The cells of these columns at these rows."""
         return self.packed.cells(columns, rows)
+
+    def follows(self, _: "Chunk") -> bool:
+        """No: each is packed by itself."""
+        return False
 
 
 Chunk: TypeAlias = OpenChunk | FullChunk
@@ -67,8 +106,18 @@ Chunk: TypeAlias = OpenChunk | FullChunk
 def new_chunk(layout: Layout) -> OpenChunk:
     """A chunk without rows, with a little room for more columns."""
     width = len(layout.ids)
-    room = width + max(8, width // 8)
-    return OpenChunk(layout, np.zeros((room, ROWS)), np.zeros((room, ROWS), dtype=np.uint8), width)
+    return OpenChunk(layout, *_room(width + max(8, width // 8), ROWS), width)
+
+
+def next_chunk(chunk: OpenChunk, layout: Layout) -> tuple[OpenChunk, OpenChunk]:
+    """A chunk that takes no more rows, and the one after it; side by side if their layout is the same."""
+    if layout is not chunk.layout:
+        return chunk, new_chunk(layout)
+    values, states = _room(len(chunk.values), 2 * ROWS)
+    own = slice(chunk.first, chunk.first + ROWS)
+    values[:, :ROWS], states[:, :ROWS] = chunk.values[:, own], chunk.states[:, own]
+    before = OpenChunk(layout, values, states, chunk.width)
+    return before, before._replace(width=len(layout.ids), first=ROWS)
 
 
 def widened(chunk: OpenChunk) -> OpenChunk:
@@ -76,27 +125,35 @@ def widened(chunk: OpenChunk) -> OpenChunk:
     width = len(chunk.layout.ids)
     if width <= len(chunk.values):
         return chunk._replace(width=width)
-    room = max(width, 2 * len(chunk.values))
-    values, states = np.zeros((room, ROWS)), np.zeros((room, ROWS), dtype=np.uint8)
-    values[: chunk.width], states[: chunk.width] = chunk.values[: chunk.width], chunk.states[: chunk.width]
+    values, states = _room(max(width, 2 * len(chunk.values)), ROWS)
+    own = slice(chunk.first, chunk.first + ROWS)
+    values[: chunk.width], states[: chunk.width] = (
+        chunk.values[: chunk.width, own],
+        chunk.states[: chunk.width, own],
+    )
     return OpenChunk(chunk.layout, values, states, width)
-
-
-def closed(chunk: OpenChunk) -> OpenChunk:
-    """A chunk that takes no more rows, still open: without room for more columns."""
-    values, states = chunk.values[: chunk.width].copy(), chunk.states[: chunk.width]
-    every = np.broadcast_to(np.uint8(VALUE), states.shape) if (states == VALUE).all() else states.copy()
-    return OpenChunk(chunk.layout, values, every, chunk.width)
 
 
 def full(chunk: OpenChunk) -> FullChunk:
     """A chunk that takes no more rows, packed."""
-    cells = packed(chunk.values[: chunk.width], chunk.states[: chunk.width])
-    return FullChunk(chunk.layout, cells, chunk.width)
+    cells = chunk.cells(slice(0, chunk.width), slice(0, ROWS))
+    return FullChunk(chunk.layout, packed(*map(np.ascontiguousarray, cells)), chunk.width)
 
 
 def opened(chunk: Chunk, rows: int) -> OpenChunk:
     """The chunk with its first ``rows`` rows alone; readers of the old one are not disturbed."""
-    values, states = chunk.cells(np.arange(chunk.width), slice(0, ROWS))
-    values[:, rows:], states[:, rows:] = 0.0, 0
+    values, states = _room(chunk.width, ROWS)
+    values[:, :rows], states[:, :rows] = chunk.cells(slice(0, chunk.width), slice(0, rows))
     return OpenChunk(chunk.layout, values, states, chunk.width)
+
+
+def _room(columns: int, rows: int) -> tuple[Floats, States]:
+    return np.zeros((rows, columns)).T, np.zeros((rows, columns), dtype=np.uint8).T
+
+
+def _read(table: npt.NDArray[Any], columns: Indices | slice, rows: slice | Indices) -> npt.NDArray[Any]:
+    """Some columns of a table whose rows lie together, at some rows."""
+    found = table.T[rows]
+    found = found[:, columns] if isinstance(columns, slice) else found.take(columns, axis=1)
+    found.flags.writeable = False
+    return found.T

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metrics.chunks import ROWS, Chunk, Layout, OpenChunk, closed, full, new_chunk, opened, widened
+from metrics.chunks import ROWS, Chunk, Layout, OpenChunk, full, new_chunk, next_chunk, opened, widened
 from metrics.promql.frame import Times
-from metrics.promql.label_sets import Indices
+from metrics.promql.label_sets import Indices, as_slice
 from metrics.promql.source import ABSENT, STALE, VALUE
 from metrics.values import Floats
 
@@ -55,7 +55,7 @@ class Grid:
         row = (self._end - self._start) % ROWS
         if ids is not self._live:
             head = self._turn(head, row, ids)
-        head.values[self._columns, row] = values
+        head.values[self._columns, head.first + row] = values
         self._publish(at, head)
 
     def drop_before(self, at: int) -> tuple[int, ...]:
@@ -91,9 +91,12 @@ class Grid:
         head, row = self._head, (self._end - self._start) % ROWS
         if head is not None and row != 0:
             return head
-        if head is not None:
-            self._sealed = (*_packed(self._sealed), closed(head))
-        self._head = new_chunk(self._next_layout(head, ids))
+        layout = self._next_layout(head, ids)
+        if head is None:
+            self._head = new_chunk(layout)
+        else:
+            before, self._head = next_chunk(head, layout)
+            self._sealed = (*_packed(self._sealed), before)
         self._expect(self._head, 0)
         return self._head
 
@@ -103,8 +106,8 @@ class Grid:
         Nobody reads a row that is not published, so states need not be written with each.
         """
         columns = head.layout.columns(self._live)
-        self._columns = _as_slice(columns)
-        head.states[columns, row:] = VALUE
+        self._columns = as_slice(columns)
+        head.states[self._columns, head.first + row :] = VALUE
 
     def _next_layout(self, head: OpenChunk | None, ids: tuple[int, ...]) -> Layout:
         live = dict.fromkeys((*self._live, *ids))
@@ -115,8 +118,8 @@ class Grid:
     def _turn(self, head: OpenChunk, row: int, ids: tuple[int, ...]) -> OpenChunk:
         present = set(ids)
         gone = head.layout.columns([number for number in self._live if number not in present])
-        head.states[gone, row] = STALE
-        head.states[gone, row + 1 :] = ABSENT
+        head.states[gone, head.first + row] = STALE
+        head.states[gone, head.first + row + 1 :] = ABSENT
         for number in ids:
             if number not in head.layout.column_of:
                 head.layout.add(number)
@@ -165,11 +168,6 @@ def _only_in(dropped: Sequence[Chunk], kept: Sequence[Chunk]) -> tuple[int, ...]
 
 def _live(chunk: OpenChunk, row: int) -> tuple[int, ...]:
     return tuple(
-        chunk.layout.ids[column] for column in np.flatnonzero(chunk.states[: chunk.width, row] == VALUE)
+        chunk.layout.ids[column]
+        for column in np.flatnonzero(chunk.states[: chunk.width, chunk.first + row] == VALUE)
     )
-
-
-def _as_slice(columns: Indices) -> Indices | slice:
-    """Columns from the first on, in order, are cheaper as a slice."""
-    whole = np.array_equal(columns, np.arange(len(columns)))
-    return slice(len(columns)) if whole else columns

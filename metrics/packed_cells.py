@@ -53,7 +53,7 @@ class PackedCells:
         self._patterns = patterns[0]
         self._pattern = patterns[1].astype(np.int32)
 
-    def cells(self, columns: Indices, rows: slice | Indices) -> Cells:
+    def cells(self, columns: Indices | slice, rows: slice | Indices) -> Cells:
         """The cells of these columns at these rows."""
         states = picked(self._patterns, self._pattern[columns], rows)
         values = np.empty(states.shape)

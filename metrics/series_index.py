@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metrics.chunks import Layout
+from metrics.chunks import Layout, Located
 from metrics.promql.ast import Matcher, MatchOp
 from metrics.promql.label_sets import NAME, Indices, LabelSets
 from metrics.promql.patterns import compiled
@@ -36,13 +36,14 @@ class Series:
 class Members:
     """The series of one holder in a selection: their rows in it, their ids, and where those lie.
 
-    ``columns`` remembers the columns of a grid by layout; the number is how long the layout was then.
+    ``located`` remembers where they are in each layout of a grid. They are in the order in which they came,
+    which is that of a grid's columns.
     """
 
     holder: Holder
     places: Indices
     ids: tuple[int, ...]
-    columns: dict[Layout, tuple[int, Indices]] = field(default_factory=dict)
+    located: dict[Layout, Located] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -203,11 +204,8 @@ class SeriesIndex:
         rows: dict[Holder, list[int]] = {}
         for row, series in enumerate(found):
             rows.setdefault(series.holder, []).append(row)
-        members = (
-            Members(holder, np.array(places, dtype=np.intp), tuple(found[row].id for row in places))
-            for holder, places in rows.items()
-        )
-        return Chosen(LabelSets([series.labels for series in found]), tuple(members))
+        members = tuple(_members(holder, places, found) for holder, places in rows.items())
+        return Chosen(LabelSets([series.labels for series in found]), members)
 
     def _matching(self, matchers: Sequence[Matcher]) -> set[int]:
         wanted: list[set[int]] = []
@@ -227,6 +225,11 @@ class SeriesIndex:
     def _holders(self, name: str, accepts: Callable[[str], bool], accepted: bool) -> set[int]:
         values = self._postings.get(name, {}).items()
         return set().union(*(ids for value, ids in values if accepts(value) is accepted))
+
+
+def _members(holder: Holder, places: Sequence[int], found: Sequence[Series]) -> Members:
+    came = sorted(places, key=lambda place: found[place].id)
+    return Members(holder, np.array(came, dtype=np.intp), tuple(found[place].id for place in came))
 
 
 def accepting(matchers: Sequence[Matcher]) -> Callable[[Labels], bool]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from metrics.chunks import ROWS, Chunk
+from metrics.chunks import ROWS, Chunk, Located, located
 from metrics.grid import GridView
 from metrics.memory import Memory
 from metrics.promql.ast import Matcher
@@ -114,9 +114,16 @@ class GridPart:
         return len(self._members.ids)
 
     def _spans(self, first: int, last: int) -> Iterator[tuple[Chunk, slice]]:
-        for number in range(first // ROWS, -(-last // ROWS)):
-            start = number * ROWS
-            yield self._view.chunks[number], slice(max(first - start, 0), min(last - start, ROWS))
+        chunks = self._view.chunks
+        start = first
+        while start < last:
+            number, row = divmod(start, ROWS)
+            chunk, rows = chunks[number], ROWS
+            if start - row + ROWS < last and chunks[number + 1].follows(chunk):
+                chunk, rows = chunk._replace(width=chunks[number + 1].width), 2 * ROWS
+            end = min(start - row + rows, last)
+            yield chunk, slice(row, row + end - start)
+            start = end
 
     def _picks(self, positions: Indices) -> Iterator[tuple[Chunk, Indices]]:
         numbers = positions // ROWS
@@ -124,10 +131,11 @@ class GridPart:
             yield self._view.chunks[number], positions[numbers == number] - number * ROWS
 
     def _of(self, chunk: Chunk, rows: slice | Indices) -> Cells:
-        columns = _columns(self._members, chunk)
+        there = _located(self._members, chunk)
+        if 0 <= there.last < chunk.width:
+            return chunk.cells(there.together, rows)
+        columns = there.columns
         known = (columns >= 0) & (columns < chunk.width)
-        if known.all():
-            return chunk.cells(columns, rows)
         found = chunk.cells(columns[known], rows)
         shape = (self._rows, found.values.shape[1])
         cells = Cells(np.zeros(shape), np.zeros(shape, dtype=np.uint8))
@@ -135,16 +143,13 @@ class GridPart:
         return cells
 
 
-def _columns(members: Members, chunk: Chunk) -> Indices:
-    cached = members.columns.get(chunk.layout)
-    if cached is not None and cached[0] >= chunk.width:
-        return cached[1]
-    if len(members.columns) >= _REMEMBERED_LAYOUTS:
-        members.columns.clear()
-    length = len(chunk.layout.ids)
-    columns = chunk.layout.columns(members.ids)
-    members.columns[chunk.layout] = length, columns
-    return columns
+def _located(members: Members, chunk: Chunk) -> Located:
+    found = members.located.get(chunk.layout)
+    if found is None or found.length < chunk.width:
+        if len(members.located) >= _REMEMBERED_LAYOUTS:
+            members.located.clear()
+        found = members.located[chunk.layout] = located(chunk.layout, members.ids)
+    return found
 
 
 def _side_by_side(pieces: Sequence[Cells], rows: int) -> Cells:

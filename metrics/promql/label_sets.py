@@ -16,6 +16,7 @@ from metrics.promql.literals import readable
 from metrics.values import Labels
 
 Indices = npt.NDArray[np.intp]
+"""Rows, columns or places."""
 T = TypeVar("T")
 
 NAME = "__name__"
@@ -23,6 +24,16 @@ METADATA = frozenset({NAME, "__type__", "__unit__"})
 """Labels that go when the result is no longer the metric that it came from."""
 
 _REMEMBERED = 128
+
+
+def as_slice(places: Indices) -> Indices | slice:
+    """The same as a slice, if they ascend in equal steps: what a slice takes is not copied."""
+    if not len(places) or places[0] < 0:
+        return places
+    step = int(places[1] - places[0]) if len(places) > 1 else 1
+    if step < 1 or (np.diff(places) != step).any():
+        return places
+    return slice(int(places[0]), int(places[-1]) + 1, step)
 
 
 class LabelSets:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metrics.promql.frame import Bools, Times
-from metrics.promql.label_sets import Indices
+from metrics.promql.label_sets import Indices, as_slice
 from metrics.promql.sums import reduced
 from metrics.promql.windows import Found, SharedWindows, Windows
 from metrics.values import Floats
@@ -144,7 +144,7 @@ def shared_delta(windows: SharedWindows) -> Found:
 
 
 def _shared(windows: SharedWindows, *, counter: bool) -> Found:
-    live = _as_slice(np.flatnonzero(windows.last - windows.first >= 2))
+    live = as_slice(np.flatnonzero(windows.last - windows.first >= 2))
     shape = len(windows.values), len(windows.ends)
     values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
     present[:, live] = True
@@ -154,20 +154,13 @@ def _shared(windows: SharedWindows, *, counter: bool) -> Found:
     together = 1 + _CELLS_AT_ONCE // max(len(ends), len(at))
     for start in range(0, len(values), together):
         rows = slice(start, start + together)
-        some = windows.values[rows]
+        some = windows.values[rows] if len(ends) == 1 else np.ascontiguousarray(windows.values[rows])
         opening = some[:, first]
         rise = some[:, last - 1] - opening
         if counter:
             _add_lost(rise, some, first, last)
         values[rows, live] = edges.stretched(rise, opening if counter else None)
     return values, present
-
-
-def _as_slice(places: Indices) -> Indices | slice:
-    """Places in a row are cheaper as a slice."""
-    if not len(places) or places[-1] - places[0] + 1 != len(places):
-        return places
-    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _add_lost(rise: Floats, values: Floats, first: Indices, last: Indices) -> None:

@@ -4,9 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.chunks import ROWS
+from metrics.chunks import ROWS, OpenChunk
 from metrics.grid import Grid
 from metrics.promql.source import ABSENT, STALE, VALUE
+from metrics.series_index import Holder, Members
+from metrics.snapshot import GridPart
+from metrics.values import Floats
 
 Row = tuple[int, ...]
 
@@ -40,10 +43,14 @@ def expected(rows: list[Row]) -> dict[tuple[int, int], int]:
     return found
 
 
+def values_of(row: int, ids: Row) -> Floats:
+    return np.array([1000.0 * row + each for each in ids])
+
+
 def fill(grid: Grid, rows: list[Row], more: list[tuple[Row, int]]) -> None:
     for ids, count in more:
         for _ in range(count):
-            grid.append(1000 * len(rows), ids, np.array(ids, dtype=np.float64))
+            grid.append(1000 * len(rows), ids, values_of(len(rows), ids))
             rows.append(ids)
 
 
@@ -60,3 +67,35 @@ def test_a_grid_tells_each_cell_as_it_was_appended(
     assert told(grid) == expected(rows)
     fill(grid, rows, then)
     assert told(grid) == expected(rows)
+
+
+@settings(deadline=None, max_examples=80)
+@given(stretches, st.sets(st.integers(0, 7)), st.data())
+def test_a_question_reads_any_rows_of_any_series_as_they_were_appended(
+    appended: list[tuple[Row, int]], asked: set[int], data: st.DataObject
+) -> None:
+    grid, rows = Grid(), list[Row]()
+    fill(grid, rows, appended)
+    first = data.draw(st.integers(0, len(rows)))
+    last = data.draw(st.integers(first, len(rows)))
+    ids = tuple(asked)
+    part = GridPart(Members(Holder("app"), np.arange(len(ids)), ids), grid.view)
+    cells, told = part.cells(first, last), expected(rows)
+    for place, each in enumerate(ids):
+        states = [told.get((row, each), ABSENT) for row in range(first, last)]
+        assert cells.states[place].tolist() == states
+        values = [float(values_of(row, (each,))[0]) for row in range(first, last)]
+        there = cells.states[place] == VALUE
+        assert cells.values[place][there].tolist() == np.array(values)[there].tolist()
+
+
+def test_what_a_question_reads_where_it_lies_cannot_be_written_to() -> None:
+    grid, rows = Grid(), list[Row]()
+    fill(grid, rows, [((0, 1), 2 * ROWS - 10)])
+    part = GridPart(Members(Holder("app"), np.arange(2), (0, 1)), grid.view)
+    cells = part.cells(ROWS - 10, ROWS + 10)
+    head = grid.view.chunks[-1]
+    assert isinstance(head, OpenChunk)
+    assert np.shares_memory(cells.values, head.values)
+    assert not cells.values.flags.writeable
+    assert not cells.states.flags.writeable
