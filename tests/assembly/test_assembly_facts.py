@@ -78,6 +78,7 @@ def test_f48_stale_facts_hold_the_value_end_the_renewals_and_leave_the_way_back_
     stack: FakeStack, site: Site, run_here: Callable[[], InProcess]
 ) -> None:
     site.lever("active_users_cap")["lease"] = "3s"
+    stack.cap.ramp_every = 1.0  # several looks long, as a target's ramp is
     stack.surge()
     story = run_here().story
     eventually(lambda: story.rows(TimelineKind.LEVER_SET), "the cut")
