@@ -7,7 +7,8 @@ RUN python -m venv /opt/showcall \
  && /opt/showcall/bin/pip install --require-hashes -r /app/requirements.lock
 COPY . /app
 # Editable: templates, rules and runbooks are read from where the source is.
-RUN /opt/showcall/bin/pip install --no-deps --no-build-isolation -e /app
+RUN /opt/showcall/bin/pip install --no-deps --no-build-isolation -e /app \
+ && /opt/showcall/bin/python -m compileall -q /app
 
 FROM python:3.13.7-slim-bookworm
 ENV PATH=/opt/showcall/bin:$PATH URLLIB3_NO_OVERRIDE=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 import evidence_captures
@@ -34,7 +33,7 @@ from collector.round import Round
 from collector.scrape_loop import ScrapeLoop
 from configuration import Configuration
 from dashboards import annotations
-from database import Database, DataDirectoryInUseError, DataDirectoryLock
+from database import Database, DataDirectoryInUseError, DataDirectoryLock, SchemaError
 from leader_lock import LOOK_SECONDS, DatabaseInUseError, LeaderLock, Leadership
 from metrics import Store
 from metrics.disk.shelf import Shelf
@@ -103,7 +102,7 @@ def build(configuration: Configuration, clock: Clock) -> "Showcall":
             running = Showcall(configuration, clock, lock, leader)
         except PortInUseError as error:
             raise StartError(str(error)) from None
-        except (SQLAlchemyError, CommandError) as error:
+        except (SQLAlchemyError, SchemaError) as error:
             raise StartError(database_error(_database(configuration).place, error)) from None
         undone.pop_all()
     return running
@@ -160,7 +159,7 @@ def unusable(data_dir: Path, error: OSError) -> str:
     return f"data_dir {data_dir}: cannot be written to ({error.strerror})"
 
 
-def database_error(place: str, error: SQLAlchemyError | CommandError | psycopg.Error) -> str:
+def database_error(place: str, error: SQLAlchemyError | SchemaError | psycopg.Error) -> str:
     """Which database cannot be used, and why."""
     reason = str(getattr(error, "orig", error)).splitlines()[0]
     return f"{place}: the database cannot be used ({reason})"
@@ -182,7 +181,7 @@ def opened_database(configuration: Configuration) -> Iterator[Database]:
     try:
         database.upgrade()
         yield database
-    except (SQLAlchemyError, CommandError) as error:
+    except (SQLAlchemyError, SchemaError) as error:
         raise StartError(database_error(database.place, error)) from None
     finally:
         database.close()

@@ -20,10 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, Connection, Integer, MetaData, create_engine, event, text
+from sqlalchemy import BigInteger, Connection, Integer, MetaData, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
@@ -44,6 +41,7 @@ Whole = Integer().with_variant(BigInteger(), "postgresql")
 """A number that is not ours, such as a lever's version: 64 bits everywhere."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_REVISION_DIGITS = 4
 
 
 _SCHEMA = "coalesce(current_schema(), '')"
@@ -70,6 +68,10 @@ class Fence(Protocol):
 
     def token(self) -> str:
         """The beginning of the name of the session that holds it. Raises NotLeadingError."""
+
+
+class SchemaError(RuntimeError):
+    """The schema is not one that this version knows; the text names it."""
 
 
 class DataDirectoryInUseError(RuntimeError):
@@ -199,12 +201,12 @@ class Database:
                 connection.rollback()
 
     def upgrade(self) -> None:
-        """Bring the schema to the newest migration."""
+        """Bring the schema to the newest migration. Raises SchemaError."""
         with self._writer, self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_KEY})"))
-            command.upgrade(_alembic_config(connection), "head")
+            _migrate(connection)
             connection.commit()
 
     def create_all(self) -> None:
@@ -234,8 +236,7 @@ class Database:
 
 def schema_revisions() -> frozenset[str]:
     """Every revision of the schema that this version knows; a database of any of them can be brought up."""
-    script = ScriptDirectory(str(_MIGRATIONS))
-    return frozenset(each.revision for each in script.walk_revisions())
+    return frozenset(path.name[:_REVISION_DIGITS] for path in (_MIGRATIONS / "versions").glob("*.py"))
 
 
 def _reached(url: str, application: str) -> tuple[str, Engine]:
@@ -267,8 +268,25 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _alembic_config(connection: Connection) -> Config:
+def _migrate(connection: Connection) -> None:
+    present, known = _revision(connection), schema_revisions()
+    if present == max(known):
+        return
+    if present is not None and present not in known:
+        raise SchemaError(f"its schema is {present!r}, of a newer Showcall (want one up to {max(known)})")
+    # A tenth of a second that only a start after an update needs.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    """The revision of the schema; None of a new database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found

@@ -154,7 +154,7 @@ def showcall_up(site: Site, data_dir: Path, mode: RunbookMode | None, console: C
     # Measuring the stack takes a while, so somebody may have come since.
     refuse([*taken_port_problem(site.settings)])
     log = private_log(data_dir)
-    command = [sys.executable, "-m", "showcall", "run", "--config", str(site.config_file)]
+    command = [sys.executable, "-m", "launch", "run", "--config", str(site.config_file)]
     # What is played is kept apart from what happened, wherever that is.
     command.append("--sqlite")
     if mode is not None:

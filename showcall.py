@@ -1,5 +1,6 @@
 """The command line of Showcall."""
 
+import gc
 import json
 import os
 import sys
@@ -114,9 +115,13 @@ def run(
 ) -> None:
     """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
     own_log.configure_logging()
+    gc.disable()
     running = assembly.build(load(config, data_dir, mode, sqlite=sqlite), time.time)
     running.take_signals()
     running.start()
+    # What a start makes, samples read back above all, stays: nobody looks through it for garbage.
+    gc.freeze()
+    gc.enable()
     out.print(f"Console  {running.web.address}", highlight=False)
     out.print(f"Runbooks {running.settings.runbooks.mode.value} mode", highlight=False)
     if sys.stdout.isatty() if show_sign_in is None else show_sign_in:

@@ -91,7 +91,7 @@ def stack_up(settings: Settings, console: Console) -> Iterator[None]:
 @contextmanager
 def showcall_up(settings: Settings, data_dir: Path) -> Iterator[psutil.Process]:
     """A Showcall in a process of its own, once it is ready."""
-    command = [sys.executable, "-m", "showcall", "run", "--config", str(CONFIG), "--data-dir", str(data_dir)]
+    command = [sys.executable, "-m", "launch", "run", "--config", str(CONFIG), "--data-dir", str(data_dir)]
     log = data_dir / "showcall.log"
     log.touch(mode=0o600)
     process = spawn(ChildSpec(argv=command, log=log, cwd=ROOT, environment=environment()))

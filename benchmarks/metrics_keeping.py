@@ -1,6 +1,7 @@
 """Lines `disk` and `restart`: what samples cost on disk, and how long a start takes after a day of them."""
 
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -11,7 +12,16 @@ import numpy as np
 
 from benchmarks.metrics_figures import Figure, alone, beside, missing
 from benchmarks.metrics_run import SERIES, TARGETS, Run
-from benchmarks.metrics_servers import OURS, PROMETHEUS, Server, promtool_binary, running, targets
+from benchmarks.metrics_servers import (
+    OURS,
+    PROMETHEUS,
+    ROOT,
+    SHOWCALL,
+    Server,
+    promtool_binary,
+    running,
+    targets,
+)
 from benchmarks.metrics_targets import Family, families
 from metrics import Store
 from metrics.disk.shelf import Shelf
@@ -106,6 +116,7 @@ def restarted(run: Run) -> list[Figure]:
 
         def prepared(folder: Path) -> None:
             nonlocal began
+            _started_before(folder)
             _day(folder / "data" / STORE_FOLDER, days)
             began = time.monotonic()
 
@@ -118,6 +129,13 @@ def restarted(run: Run) -> list[Figure]:
         f"{hours:g} h of {SERIES:,} series, {TARGETS * SERIES:,} in the last 15 minutes; interpreter included"
     )
     return [alone(what, "s", seconds, RESTART_AIM, note)]
+
+
+def _started_before(folder: Path) -> None:
+    """A start that is not the first finds its database, and its modules compiled."""
+    command = [*SHOWCALL, "sign-in", "benchmark", "--config", str(folder / "config.yaml")]
+    environment = {**os.environ, "URLLIB3_NO_OVERRIDE": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    subprocess.run(command, check=True, capture_output=True, env=environment, cwd=ROOT)
 
 
 def _day(folder: Path, blocks: int) -> None:

@@ -26,6 +26,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "show
 PROMETHEUS_35 = Path(os.environ.get("PROMETHEUS_35") or CACHE / "prometheus-3.5/usr/bin/prometheus")
 STOP = ((signal.SIGTERM, 15.0),)
 START_SECONDS = 60.0
+SHOWCALL = (sys.executable, "-m", "launch")
 OURS, PROMETHEUS, VICTORIA = "showcall", "prometheus", "victoriametrics"
 AGENTS = {OURS: "Showcall", PROMETHEUS: "Prometheus", VICTORIA: "vm_promscrape"}
 READY = {OURS: "/-/ready", PROMETHEUS: "/-/ready", VICTORIA: "/health"}
@@ -149,9 +150,10 @@ def running(
         folder, port = Path(folder_name), free_port()
         if rules is not None:
             (folder / "rules.yaml").write_text(rules)
+        made = {OURS: _showcall, PROMETHEUS: _prometheus, VICTORIA: _victoria}[name]
+        command = made(folder, port, site, rules is not None, keep)
         prepared(folder)
-        command = {OURS: _showcall, PROMETHEUS: _prometheus, VICTORIA: _victoria}[name]
-        process = spawn(_spec(command(folder, port, site, rules is not None, keep), folder))
+        process = spawn(_spec(command, folder))
         try:
             _wait(name, port, process, folder)
             yield Server(name, port, psutil.Process(process.pid), folder)
@@ -160,7 +162,9 @@ def running(
 
 
 def _spec(command: list[str], folder: Path) -> ChildSpec:
-    return ChildSpec(command, folder / "log", ROOT, environment(URLLIB3_NO_OVERRIDE="1"))
+    """A server as it runs where it is installed, where compiled modules are there from the start before."""
+    alike = environment(URLLIB3_NO_OVERRIDE="1", PYTHONDONTWRITEBYTECODE="")
+    return ChildSpec(command, folder / "log", ROOT, alike)
 
 
 def _wait(name: str, port: int, process: "subprocess.Popen[bytes]", folder: Path) -> None:
@@ -202,7 +206,7 @@ def _showcall(folder: Path, port: int, site: Site, rules: bool, keep: str) -> li
         "runbooks": {"catalog": str(ROOT / "runbooks/catalog"), "only": [], "mode": "observe"},
     }
     (folder / "config.yaml").write_text(json.dumps(config, indent=1))
-    return [sys.executable, "-m", "showcall", "run", "--config", str(folder / "config.yaml")]
+    return [*SHOWCALL, "run", "--config", str(folder / "config.yaml")]
 
 
 def _minutes(text: str) -> int:

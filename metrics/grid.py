@@ -110,6 +110,8 @@ class Grid:
         head.states[self._columns, head.first + row :] = VALUE
 
     def _next_layout(self, head: OpenChunk | None, ids: tuple[int, ...]) -> Layout:
+        if head is not None and ids is self._live and head.layout.ids == list(ids):
+            return head.layout
         live = dict.fromkeys((*self._live, *ids))
         if head is not None and head.layout.column_of.keys() == live.keys():
             return head.layout

@@ -1,7 +1,6 @@
 """Reading write-ahead files back: every row and push that is whole, and what is not."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from metrics.disk import label_text, pushes, rows
@@ -26,16 +25,17 @@ def read(path: Path) -> Iterator[Row | Damage]:
     return (found for found in read_all(path) if not isinstance(found, Push))
 
 
-def read_all(path: Path) -> Iterator[Row | Push | Damage]:
-    """The rows and pushes of a file in the order they were written, and its damage in between."""
+def read_all(path: Path, unpacked: Unpack = label_text.unpacked) -> Iterator[Row | Push | Damage]:
+    """The rows and pushes of a file in the order they were written, and its damage in between.
+
+    ``unpacked`` gives label sets; see ``label_text.remembering``.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
         yield Damage(path.name, DamageKind.UNREADABLE, 0, 0, f"cannot be read ({error.strerror})")
         return
     known: dict[str, Row] = {}
-    # A target says the same label sets every minute or two.
-    unpacked = lru_cache(maxsize=1024)(label_text.unpacked)
     for piece in frames(data):
         yield _gap(path.name, piece) if isinstance(piece, Gap) else _row(path.name, piece, known, unpacked)
 

@@ -154,7 +154,7 @@ def _changed(rest: memoryview, before: Floats) -> Floats:
     if count == width:
         return _whole(np.frombuffer(rest[4:], dtype=np.float64), width)
     bits = 4 + (width + 7) // 8
-    differs = np.unpackbits(np.frombuffer(rest[4:bits], dtype=np.uint8), count=width).astype(bool)
+    differs = np.unpackbits(np.frombuffer(rest[4:bits], dtype=np.uint8), count=width).view(bool)
     values = before.copy()
     values[differs] = _whole(np.frombuffer(rest[bits:], dtype=np.float64), count)
     return values

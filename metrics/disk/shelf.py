@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from metrics.disk import recovery
+from metrics.disk import label_text, recovery
 from metrics.disk.block_time import BLOCK_MS, block_name
 from metrics.disk.blocks import Blocks
 from metrics.disk.cutting import AnyStretch
@@ -84,11 +84,12 @@ class Shelf:
 
         What is damaged is logged, counted and left out.
         """
+        unpacked = label_text.remembering()
         for block, path in recovery.wal_files(self._folder):
             if not first <= block < last:
                 continue
             damaged: list[Damage] = []
-            for found in recovery.read_all(path):
+            for found in recovery.read_all(path, unpacked):
                 if isinstance(found, Damage):
                     damaged.append(found)
                 else:

@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping",
                  "metrics_commands", "own_log", "postgresql", "rehearsal", "settings",
                  "stack", "stack_commands", "upkeep", "web"},
+    "launch": {"showcall"},
     "stack_commands": {"configuration", "settings", "stack"},
     "metrics_commands": {"assembly", "configuration", "database", "metrics", "openmetrics_files", "own_log",
                          "settings"},
