@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import structlog
+
 from alerts.alert_series import AlertSeries
 from alerts.alert_state import Alert, AlertState, Step, without_rule
 from alerts.rule import RecordingRule, Rule, RuleGroup, RuleSet
@@ -78,7 +80,7 @@ class RuleRound:
             alerts[step.after.rule_key][step.after.labels] = step.after
         for group, rule in self._due(moment.at):
             before = self._elapsed()
-            outcome = self._run(rule, group, alerts.get(rule.key, {}), moment)
+            outcome = self._guarded(rule, group, alerts.get(rule.key, {}), moment)
             alerts[rule.key] = dict(outcome.alerts)
             steps += outcome.steps
             seconds = self._elapsed() - before
@@ -94,6 +96,18 @@ class RuleRound:
             if last is None or at < last or at - last > group.interval - self._interval / 2:
                 self._last[index] = at
                 yield from ((group, rule) for rule in group.rules)
+
+    def _guarded(
+        self, rule: Rule, group: RuleGroup, known: Mapping[Labels, Alert], moment: RuleMoment
+    ) -> Outcome:
+        """One rule, whatever becomes of it: a fault of ours that one of them meets must blind no other."""
+        try:
+            return self._run(rule, group, known, moment)
+        except Exception as error:
+            told = f"unexpected error: {type(error).__name__}: {error}"
+            if told != self._statuses[rule.key].error:
+                structlog.get_logger().exception("rule_failed_unexpectedly", rule=rule.key)
+            return Outcome(RuleHealth.ERR, told, known)
 
     def _run(
         self, rule: Rule, group: RuleGroup, known: Mapping[Labels, Alert], moment: RuleMoment

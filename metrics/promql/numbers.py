@@ -15,20 +15,11 @@ def go_float(value: float) -> str:
 
 
 def go_short(value: float) -> str:
-    """The shortest text that reads back as the same number, as ``%g`` writes it: 1e+06, 100000, 1e-05."""
-    return _with_exponent_from(6, value)
-
-
-def go_value(value: float) -> str:
-    """The shortest text that reads back as the same number, as ``%v`` writes it: 1e+21, 1000000, 1e-05."""
-    return _with_exponent_from(21, value)
-
-
-def _with_exponent_from(most: int, value: float) -> str:
+    """The shortest text that reads back as the same number, as ``%g`` and ``%v`` write it: 1e+06, 100000."""
     if not math.isfinite(value):
         return go_float(value)
     digits, _, power = np.format_float_scientific(value, trim="-").partition("e")
     exponent = int(power)
-    if -4 <= exponent < most:
+    if -4 <= exponent < 6:
         return go_float(value)
     return f"{digits}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"

@@ -17,7 +17,7 @@ from metrics.promql.label_sets import (
     valid_label_name,
 )
 from metrics.promql.literals import quoted
-from metrics.promql.numbers import go_float, go_value
+from metrics.promql.numbers import go_float, go_short
 from metrics.values import Floats, Labels, labels_of
 
 
@@ -27,8 +27,9 @@ def ranked(op: str, frame: Frame, k: Floats, names: tuple[str, ...], without: bo
     At a single step the rows come in their order, group by group.
     """
     countable = np.abs(k) < 2.0**63
-    if not countable.all():
-        raise QueryError(ErrorKind.EXECUTION, f"Scalar value {go_value(k[~countable][0])} overflows int64")
+    # Nothing to rank and nothing wanted come first, as there.
+    if len(frame.sets) and not k.max() < 1 and not countable.all():
+        raise QueryError(ErrorKind.EXECUTION, f"Scalar value {go_short(k[~countable][0])} overflows int64")
     groups = grouping(frame.sets, names, without)
     order, rank = _ranks(frame, groups, descending=op == "topk")
     keep = np.zeros_like(frame.present)

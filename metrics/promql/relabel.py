@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import takewhile
 
 from metrics.errors import ErrorKind, QueryError
 from metrics.promql.frame import Frame
@@ -11,6 +12,7 @@ from metrics.promql.patterns import PatternError, compiled
 from metrics.values import Labels, label, labels_of
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def label_replace(frame: Frame, target: str, replacement: str, source: str, pattern: str) -> Frame:
@@ -69,13 +71,25 @@ def _expanded(template: str, found: "re.Match[str]") -> str:
         dollar, braced, plain = reference.groups()
         if dollar:
             return "$"
-        name = braced or plain
-        try:
-            return found.group(int(name) if name.isdigit() else name) or ""
-        except (IndexError, KeyError):
-            return ""
+        text = braced or plain
+        name = "".join(takewhile(_may_name, text))
+        if not name or (braced and name != text):
+            return reference.group()
+        return _group(found, name) + text[len(name) :]
 
     return _REFERENCE.sub(group, template)
+
+
+def _may_name(character: str) -> bool:
+    """Python's words have more: powers, fractions, Roman numerals."""
+    return character == "_" or character.isalpha() or character.isdecimal()
+
+
+def _group(found: "re.Match[str]", name: str) -> str:
+    try:
+        return found.group(int(name) if _NUMBER.fullmatch(name) else name) or ""
+    except (IndexError, KeyError):
+        return ""
 
 
 def _expression(pattern: str) -> "re.Pattern[str]":

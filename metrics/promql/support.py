@@ -13,6 +13,7 @@ def check_supported(expr: Expr, text: str) -> None:
     """Raise QueryError(UNSUPPORTED) for the first function or aggregation that is not evaluated."""
     for node, _ in walk(expr):
         if isinstance(node, Call) and node.function not in CALLED:
-            raise QueryError(ErrorKind.UNSUPPORTED, f"{node.function}() is not supported", text, node.span)
+            told = f"{node.function}() is for native histograms, which are not supported"
+            raise QueryError(ErrorKind.UNSUPPORTED, told, text, node.span)
         if isinstance(node, Aggregation) and node.op not in _AGGREGATIONS:
             raise QueryError(ErrorKind.UNSUPPORTED, f"{node.op} is not supported", text, node.span)

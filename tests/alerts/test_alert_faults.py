@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from alerts.alert_state import AlertState
 from alerts.rule_outcome import RuleHealth, RuleStatus
 from alerts.timeline import TimelineKind
-from metrics.values import Vector
+from metrics.values import QueryResult, Vector
 from tests.alerts.alert_rig import Rig
 
 MakeRig = Callable[..., Rig]
@@ -159,6 +159,34 @@ def test_f31_whatever_a_rule_fails_of_it_says_so_and_starts_nothing_and_the_othe
     assert {alert.rule for alert in up.active()} == {"Right"}
     reasons = [row.reason for row in up.rows() if row.kind is TimelineKind.SHOWCALL]
     assert reasons == ["rule_failed"] * 2
+
+
+def test_f31_a_fault_of_ours_that_one_rule_meets_ends_none_of_the_others(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = rig(
+        "- alert: Wrong\n  expr: load > 0\n- record: wrong\n  expr: load > 0\n"
+        "- alert: Right\n  expr: load > 1"
+    )
+    up.shows(load=2.0)
+    up.rounds(2)
+    answers = up.store.query
+
+    def broken(expr: str, at: float) -> QueryResult:
+        if expr == "load > 0":
+            raise IndexError("list index out of range")
+        return answers(expr, at)
+
+    monkeypatch.setattr(up.store, "query", broken)
+    up.shows(load=0.5)
+    statuses = up.rounds(3)[-1].rules
+    assert [status.health for status in statuses] == [RuleHealth.ERR, RuleHealth.ERR, RuleHealth.OK]
+    assert {status.error for status in statuses[:2]} == {
+        "unexpected error: IndexError: list index out of range"
+    }
+    assert up.states() == {"Wrong": "firing"}
+    monkeypatch.undo()
+    assert {status.health for status in up.rounds(2)[-1].rules} == {RuleHealth.OK}
 
 
 def test_f31_a_rule_that_fails_keeps_the_alert_that_it_had(rig: MakeRig) -> None:

@@ -192,6 +192,7 @@ def test_check_refuses_at_load_what_cannot_be_evaluated() -> None:
         check("1 + histogram_count(x)")
     assert unsupported.value.kind is ErrorKind.UNSUPPORTED
     assert unsupported.value.position == (1, 5)
+    assert "histogram_count() is for native histograms" in str(unsupported.value)
     with pytest.raises(QueryError) as wrong:
         check("sum(")
     assert wrong.value.kind is ErrorKind.BAD_DATA

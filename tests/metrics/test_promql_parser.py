@@ -271,3 +271,15 @@ def test_what_prometheus_calls_experimental_is_unsupported_and_said_so(text: str
     with pytest.raises(QueryError, match="experimental") as caught:
         parse(text)
     assert caught.value.kind is ErrorKind.UNSUPPORTED
+
+
+@pytest.mark.parametrize("pattern", [r"\\C", r"a\\C+", r"\\\\\\C", "(?P<é>a)"])
+def test_an_expression_that_re2_knows_and_prometheus_does_not_is_refused(pattern: str) -> None:
+    with pytest.raises(QueryError, match="error parsing regexp") as caught:
+        parse(f'up{{job=~"{pattern}"}}')
+    assert caught.value.kind is ErrorKind.BAD_DATA
+
+
+@pytest.mark.parametrize("pattern", [r"\\\\C", r"\\Q\\C\\E", r"\\Q\\C", "(?P<e>a)", "C"])
+def test_what_only_looks_like_one_is_not(pattern: str) -> None:
+    parse(f'up{{job=~"{pattern}"}}')
