@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,7 @@ class Blocks:
         for path in folder.iterdir():
             span = block_span(path.name)
             if span is not None:
-                self._files[span] = File(path.stat().st_size)
+                self._files[span] = File(_size(path))
             elif path.name.endswith(TEMPORARY):
                 path.unlink(missing_ok=True)
         self._shown: list[Shown] = shown(self._files)
@@ -118,7 +119,9 @@ class Blocks:
         there has come since.
         """
         span = Span(start)
-        return self.path(span).stat().st_mtime if span in self._files else None
+        with suppress(OSError):
+            return self.path(span).stat().st_mtime if span in self._files else None
+        return None
 
     def between(self, first: int, last: int) -> list[Window]:
         """What files tell of any time in [first, last], oldest first; nothing of one that cannot be read."""
@@ -293,6 +296,13 @@ class _Brought:
         for stretch in self._stretches:
             self.rows = self.rows or isinstance(stretch, Stretch)
             yield stretch
+
+
+def _size(path: Path) -> int:
+    """0 where the file system does not say it: reading the file will tell why."""
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def matching(sets: Sequence[Labels], accepts: Callable[[Labels], bool]) -> list[int]:

@@ -111,7 +111,7 @@ class Shelf:
         return {
             block
             for block, path in recovery.wal_files(self._folder)
-            if path.stat().st_mtime > (self.blocks.written_at(block) or 0.0)
+            if _written_at(path) > (self.blocks.written_at(block) or 0.0)
         }
 
     def sealed_without_rows(self) -> int | None:
@@ -149,3 +149,10 @@ class Shelf:
         gone = self.blocks.forget(now - self._retention_ms, self._retention_bytes - others)
         if gone:
             structlog.get_logger().info("store_blocks_forgotten", blocks=gone)
+
+
+def _written_at(path: Path) -> float:
+    """When a file changed; 0 where the file system does not say it: then nothing can be read from it."""
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0

@@ -162,6 +162,19 @@ def test_f24_a_block_that_cannot_be_read_is_counted_and_the_others_are_asked(tmp
     assert shelf.damage == {DamageKind.UNREADABLE: 1}
 
 
+@pytest.mark.parametrize("name", ["20231114T200000Z.block", "20231114T221500Z-1.wal"])
+def test_f24_a_file_that_the_file_system_says_nothing_of_keeps_no_store_from_starting(
+    tmp_path: Path, name: str
+) -> None:
+    _, memory = long_life(tmp_path, 4 * 900)
+    (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    shelf = Shelf(tmp_path)
+    again = Store(shelf=shelf, keep=SHORT)
+    same(again, memory, 3590, 3590, step=7.0)
+    again.label_names()
+    assert shelf.damage == {DamageKind.UNREADABLE: 1}
+
+
 class Killed(BaseException):
     pass
 
