@@ -18,11 +18,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from sqlalchemy import BigInteger, Connection, Integer, MetaData, create_engine, event, inspect, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    MetaData,
+    PoolProxiedConnection,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
 import postgresql
 
@@ -37,6 +47,9 @@ metadata = MetaData(
 """Every ``*_store.py`` file declares its tables here."""
 
 BUSY_TIMEOUT_SECONDS = 5.0
+MARK_SECONDS = 10.0
+Mark: TypeAlias = tuple[int, float]
+"""What a database holds; see ``Database.mark``."""
 Whole = Integer().with_variant(BigInteger(), "postgresql")
 """A number that is not ours, such as a lever's version: 64 bits everywhere."""
 
@@ -141,6 +154,9 @@ class Database:
         self.fence: Fence | None = None
         self._writer = threading.Lock()
         self._trouble: WriteTrouble | None = None
+        self._marking = threading.Lock()
+        # SQLite counts for a connection what all others commit, so this one must never write.
+        self._marks: PoolProxiedConnection | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -200,6 +216,26 @@ class Database:
             finally:
                 connection.rollback()
 
+    def mark(self) -> Mark | None:
+        """Stands for what the database holds: the same mark as before means that nobody committed since.
+
+        Read before what shall be known to stand still. A file that cannot be read any more must be noticed,
+        so no mark lasts longer than ``MARK_SECONDS``. None where only reading tells, as in PostgreSQL.
+        """
+        if not self.is_sqlite:
+            return None
+        try:
+            with self._marking:
+                if self._marks is None:
+                    self._marks = self.engine.raw_connection()
+                    self._marks.detach()
+                cursor = self._marks.cursor()
+                version = cursor.execute("PRAGMA data_version").fetchone()[0]
+                cursor.close()
+        except (sqlite3.Error, SQLAlchemyError):
+            return None
+        return version, time.monotonic() // MARK_SECONDS
+
     def upgrade(self) -> None:
         """Bring the schema to the newest migration. Raises SchemaError."""
         with self._writer, self.engine.connect() as connection:
@@ -231,6 +267,10 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        with self._marking:
+            if self._marks is not None:
+                self._marks.close()
+                self._marks = None
         self.engine.dispose()
 
 

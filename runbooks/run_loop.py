@@ -1,16 +1,20 @@
 """The run loop: answers people, begins runs, carries them on, looks at the levers; a step per evaluation."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import uuid4
+
+from sqlalchemy import Connection
 
 from alerts import timeline_store
 from alerts.timeline import TimelineKind
-from database import Database
+from database import Database, Mark
 from metrics.values import Asker
-from runbooks import kill_switch_store, run_changes, run_store
+from runbooks import kill_switch_store, request_store, run_changes, run_store
 from runbooks.catalog_files import Catalog
 from runbooks.facts import FactReader
 from runbooks.isolation import isolated
+from runbooks.kill_switch import KillSwitch
 from runbooks.letting_go import LettingGo
 from runbooks.lever import Lever
 from runbooks.lever_readings import LeverReadings
@@ -18,7 +22,7 @@ from runbooks.lever_watch import LeverWatch
 from runbooks.lever_writer import LeverWriter
 from runbooks.parts import Parts
 from runbooks.request_desk import RequestDesk
-from runbooks.run import Run, RunState
+from runbooks.run import ACTIVE, Run, RunState
 from runbooks.run_changes import Ending
 from runbooks.run_keeper import RunKeeper
 from runbooks.run_rows import row
@@ -26,6 +30,14 @@ from runbooks.starter import Starter
 from runbooks.tick import Tick
 from runbooks.trouble import IncidentReader, Trouble, concerns
 from settings.schema import RunbooksSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """No request, no question and no run waits for a step, for as long as the database has this mark."""
+
+    mark: Mark
+    kill_switch: KillSwitch
 
 
 class RunLoop:
@@ -58,6 +70,7 @@ class RunLoop:
         self._incidents = incidents
         self._watch = LeverWatch(self._parts)
         self._claimed = False
+        self._rest: Rest | None = None
 
     def step(self, now: float, lag: float) -> None:
         """One step; call it after every evaluation, always from the same thread.
@@ -69,9 +82,14 @@ class RunLoop:
         if not self._claimed:
             self._take_over(now)
         database, parts = self._parts.database, self._parts
+        readings, rest = LeverReadings(parts.levers, parts.clock), self._rest
+        mark = database.mark()
+        if rest is not None and rest.mark == mark and not self._incidents.unresolved():
+            self._watch.look(readings, Tick(now, lag, rest.kill_switch))
+            return
         with database.reading() as connection:
             tick = Tick(now, lag, kill_switch_store.read(connection))
-        readings = LeverReadings(parts.levers, parts.clock)
+            self._rest = _rest(connection, mark, tick.kill_switch)
         writer = LeverWriter(parts, readings, now)
         starter = Starter(parts, readings, writer)
         tick = RequestDesk(parts, readings, starter, LettingGo(parts, writer)).answer_all(tick)
@@ -119,6 +137,14 @@ class RunLoop:
             if ending is not None:
                 with self._parts.database.transaction() as tx:
                     run_changes.end(tx, run, ending, tick.now)
+
+
+def _rest(connection: Connection, mark: Mark | None, kill_switch: KillSwitch) -> Rest | None:
+    """``mark`` was read before; what is committed since then changes it."""
+    if mark is None or request_store.open_requests(connection):
+        return None
+    waiting = run_store.in_state(connection, RunState.ASKED, *sorted(ACTIVE))
+    return None if waiting else Rest(mark, kill_switch)
 
 
 def _withdrawn(run: Run, unresolved: set[int], now: float) -> Ending | None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from alerts import alert_store, incident_store
 from alerts.alert_state import Alert, AlertState
-from database import Database
+from database import Database, Mark
 from runbooks import lease_store
 from runbooks.matching import fits
 from runbooks.runbook import Runbook
@@ -32,6 +32,7 @@ class IncidentsInDatabase:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._none_at: Mark | None = None
 
     def unresolved(self) -> Sequence[Trouble]:
         """Incidents that are not over, oldest first.
@@ -39,10 +40,14 @@ class IncidentsInDatabase:
         An alert that came up behind a held lever is an effect of what is being done already: while a lever is
         held it starts nothing.
         """
+        mark = self._database.mark()
+        if mark is not None and mark == self._none_at:
+            return ()
         with self._database.reading() as connection:
             incidents = incident_store.unresolved(connection)
             alerts = alert_store.active(connection) if incidents else ()
             held = bool(lease_store.held(connection))
+        self._none_at = None if incidents else mark
         firing = [
             alert for alert in alerts if alert.state is AlertState.FIRING and not (alert.expected and held)
         ]

@@ -1,5 +1,7 @@
 """One writer, many readers, one Showcall per data directory."""
 
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -94,3 +96,41 @@ def test_f24_a_log_of_the_database_that_is_cut_anywhere_gives_every_commit_befor
         found.close()
     assert counts == sorted(counts)
     assert counts[0] < counts[-1]
+
+
+def test_the_mark_stands_while_nobody_commits_and_changes_whoever_does(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("database.MARK_SECONDS", 1e9)
+    first = database.mark()
+    names(database)
+    with suppress(ZeroDivisionError), database.transaction() as tx:
+        tx.execute(text("insert into things values ('lost')"))
+        raise ZeroDivisionError
+    assert first is not None
+    assert database.mark() == first
+    with database.transaction() as tx:
+        tx.execute(text("insert into things values ('ours')"))
+        assert database.mark() == first
+    second = database.mark()
+    assert second != first
+    insert = f"import sqlite3; c = sqlite3.connect({str(tmp_path / 'some.db')!r}); "
+    insert += "c.execute(\"insert into things values ('theirs')\"); c.commit()"
+    subprocess.run([sys.executable, "-c", insert], check=True)
+    third = database.mark()
+    assert third not in {first, second}
+    assert database.mark() == third
+    database.close()
+
+
+def test_a_mark_does_not_last_for_ever(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = database.mark()
+    later = time.monotonic() + 11.0
+    monkeypatch.setattr("database.time.monotonic", lambda: later)
+    assert database.mark() != first
+    database.close()
+
+
+def test_a_file_that_is_no_database_has_no_mark(tmp_path: Path) -> None:
+    (tmp_path / "some.db").write_bytes(b"no database" * 1000)
+    assert Database(f"sqlite:///{tmp_path}/some.db").mark() is None

@@ -86,6 +86,21 @@ def test_a_runbook_is_for_alerts_as_a_selector_says(selector: str, fits: bool) -
     assert concerns(runbook, Trouble(1, (alert("PoolExhausted"),))) is fits
 
 
+def test_an_incident_that_opens_and_ends_is_seen_each_time_by_who_looked_before(database: Database) -> None:
+    incident = Incident(0, "Pool exhausted", IncidentState.OPEN, "pool", "critical", START)
+    looking = IncidentsInDatabase(database)
+    assert not looking.unresolved()
+    assert not looking.unresolved()
+    with database.transaction() as tx:
+        here = incident_store.add(tx, incident)
+    assert [trouble.incident_id for trouble in looking.unresolved()] == [here]
+    assert [trouble.incident_id for trouble in looking.unresolved()] == [here]
+    with database.transaction() as tx:
+        incident_store.change(tx, replace(incident, id=here, state=IncidentState.RESOLVED))
+    assert not looking.unresolved()
+    assert not looking.unresolved()
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
