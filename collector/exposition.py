@@ -24,7 +24,7 @@ from collector.exposition_grammar import (
     timestamp,
 )
 from collector.exposition_numbers import column, with_canonical_bounds
-from collector.page_shape import PageShape
+from collector.page_shape import PageShape, shape_of
 from collector.round import ErrorKind
 from collector.source import ScrapeError
 from collector.stamps import stamps_of, told_once
@@ -100,12 +100,12 @@ class PageParser:
         if form is not self._form:
             self._form = form
             self._forget()
+        values = self._shape.values(body) if self._shape else None
+        if values is not None:
+            return self._page(values, 0)
         lines = page_lines(body, form)
         self._refuse_too_many(lines)
         self._forget_churn(len(lines))
-        values = self._shape.values(lines) if self._shape else None
-        if values is not None:
-            return self._page(values, 0)
         rows = self._read(lines, at, deadline)
         values = column(rows.texts)
         if values is None:
@@ -113,7 +113,7 @@ class PageParser:
         self._take_comments(rows.comments, lines)
         if rows.stamps:
             return self._stamped_page(rows, values)
-        self._take_order(rows, lines, values)
+        self._take_order(rows, body, values)
         return self._page(values, rows.out_of_bounds)
 
     def _page(self, values: Floats, out_of_bounds: int) -> Page:
@@ -185,7 +185,8 @@ class PageParser:
         head, _, stamp = line.rpartition(" ")
         series, _, value = head.rpartition(" ")
         labels = self._known.get(series)
-        if labels is None or not value:  # without a value these are two blanks before one
+        # Without a value these are two blanks before one, and without a stamp it is one after it.
+        if labels is None or not value or not stamp:
             return None
         return SampleLine(series, labels, value, timestamp(stamp, self._form))
 
@@ -239,14 +240,13 @@ class PageParser:
                 raise _bad_line(len(lines) - 1 - lines[::-1].index(line), again)
             seen.add(key)
 
-    def _take_order(self, rows: _Rows, lines: list[str], values: Floats) -> None:
-        """Series that stood in this order before may do so again."""
+    def _take_order(self, rows: _Rows, body: bytes, values: Floats) -> None:
+        """Series that stood in this order before may do so again; a dropped sample may be taken next time."""
         self._shape, raw = None, tuple(rows.labels)
         if raw != self._order.raw:
             self._order = _without_duplicates(raw)
-            return
-        shape = PageShape(lines, self._known, values)
-        self._shape = shape if shape.samples == len(raw) else None
+        elif not rows.out_of_bounds:
+            self._shape = shape_of(body, self._known, values)
 
     def _stamped_page(self, rows: _Rows, values: Floats) -> Page:
         self._shape = None
