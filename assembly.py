@@ -27,6 +27,7 @@ from alerts.outbox import Channel
 from alerts.slack import credentials
 from alerts.slack.private import PrivateReplies
 from alerts.topology import Topology
+from allocator import GivingBack
 from collector import sources
 from collector.log_lines import LogReaders
 from collector.round import Round
@@ -214,7 +215,8 @@ class Showcall:
             outlet=None if self.remote is None else self.remote.writing.write,
             push_outlet=None if self.remote is None else self.remote.writing.push,
         )
-        self._keeping = Keeping(self.store.keep)
+        self._giving_back = GivingBack()
+        self._keeping = Keeping(self._keep)
         self.evaluator = Evaluator(
             rules=configuration.rules,
             topology=Topology.of(settings),
@@ -306,6 +308,10 @@ class Showcall:
         self.database.close()
         self.leader.release()
         self._lock.release()
+
+    def _keep(self) -> None:
+        self.store.keep()
+        self._giving_back.turn()
 
     def _evaluate(self, finished: Round) -> None:
         down = frozenset(report.target for report in finished.reports if not report.up)

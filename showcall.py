@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
+import allocator
 import assembly
 import configuration
 import drill_commands
@@ -114,6 +115,7 @@ def run(
     sqlite: SqliteOption = False,
 ) -> None:
     """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
+    allocator.configure(os.environ)
     own_log.configure_logging()
     gc.disable()
     running = assembly.build(load(config, data_dir, mode, sqlite=sqlite), time.time)

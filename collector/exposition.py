@@ -28,7 +28,7 @@ from collector.page_shape import PageShape, shape_of
 from collector.round import ErrorKind
 from collector.source import ScrapeError
 from collector.stamps import stamps_of, told_once
-from metrics.values import Floats, Labels, Metadata, label
+from metrics.values import Floats, Labels, Metadata, Pairs, label, made_of
 
 TOO_OLD_SECONDS = 3600.0
 TOO_NEW_SECONDS = 600.0
@@ -126,6 +126,7 @@ class PageParser:
         self._shape: PageShape | None = None
         self._known: dict[str, Labels] = {}
         self._same: dict[Labels, Labels] = {}
+        self._pairs: Pairs = {}
         self._comment_cache: dict[str, Comment | None] = {}
         self._comments: list[str] = []
         self._types: dict[str, str] = {}
@@ -194,7 +195,7 @@ class PageParser:
         sample = sample_line(line, self._form)
         labels = self._known.get(sample.series)
         if labels is None:
-            labels = with_canonical_bounds(sample.labels, self._types)
+            labels = made_of(self._pairs, with_canonical_bounds(sample.labels, self._types))
             labels = self._same.setdefault(labels, labels)
             self._known[sample.series] = labels
         return SampleLine(sample.series, labels, sample.value, sample.stamp)

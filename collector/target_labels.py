@@ -1,5 +1,6 @@
 """Whose samples these are: job, instance and the target's own labels on every series, within limits."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from operator import is_not
 
@@ -56,29 +57,33 @@ class TargetLabels:
         return Labelled(self._final, len(fresh))
 
     def _label(self, scraped: Labels) -> Labels:
-        pairs = dict(scraped)
-        for name, value in self._labels:
+        # The pairs themselves are kept: most of them stand in many label sets.
+        pairs = {pair[0]: pair for pair in scraped}
+        for pair in self._labels:
+            name = pair[0]
             if name in pairs:
-                pairs[_free_name(name, pairs)] = pairs[name]
-            pairs[name] = value
-        self._check(pairs, label(scraped, "__name__"))
-        return tuple(sorted(pairs.items()))
+                other = _free_name(name, pairs)
+                pairs[other] = other, pairs[name][1]
+            pairs[name] = pair
+        final = tuple(sorted(pairs.values()))
+        self._check(final, label(scraped, "__name__"))
+        return final
 
-    def _check(self, pairs: dict[str, str], metric: str) -> None:
-        if len(pairs) > self._limits.count:
-            text = f"{len(pairs)} labels on {metric}, over collector.label_limit ({self._limits.count})"
+    def _check(self, labels: Labels, metric: str) -> None:
+        if len(labels) > self._limits.count:
+            text = f"{len(labels)} labels on {metric}, over collector.label_limit ({self._limits.count})"
             raise ScrapeError(ErrorKind.LIMIT, text)
-        longest = max(pairs, key=lambda name: len(pairs[name]))
-        if len(pairs[longest]) > self._limits.value_length:
+        longest, value = max(labels, key=lambda pair: len(pair[1]))
+        if len(value) > self._limits.value_length:
             raise ScrapeError(
                 ErrorKind.LIMIT,
-                f'label "{longest}" of {metric} has a value of {len(pairs[longest]):,} characters, '
+                f'label "{longest}" of {metric} has a value of {len(value):,} characters, '
                 f"over collector.label_value_length_limit ({self._limits.value_length:,})",
             )
 
 
-def _free_name(name: str, pairs: dict[str, str]) -> str:
+def _free_name(name: str, taken: Container[str]) -> str:
     exported = f"exported_{name}"
-    while exported in pairs:
+    while exported in taken:
         exported = f"exported_{exported}"
     return exported

@@ -1,5 +1,6 @@
 """Some rows of a grid: those that are asked for all the time lie open, older ones are packed."""
 
+import mmap
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,6 +14,9 @@ from metrics.values import Floats
 
 ROWS = 120
 """Rows of a chunk."""
+_CELL_BYTES = 9
+_OWN_PAGES_BYTES = 32 * 1024
+"""From here on a table has pages of its own."""
 
 
 class Layout:
@@ -111,13 +115,14 @@ def new_chunk(layout: Layout) -> OpenChunk:
 
 def next_chunk(chunk: OpenChunk, layout: Layout) -> tuple[OpenChunk, OpenChunk]:
     """A chunk that takes no more rows, and the one after it; side by side if their layout is the same."""
-    if layout is not chunk.layout:
+    width = len(layout.ids)
+    if layout is not chunk.layout or width != chunk.width:
         return chunk, new_chunk(layout)
-    values, states = _room(len(chunk.values), 2 * ROWS)
-    own = slice(chunk.first, chunk.first + ROWS)
-    values[:, :ROWS], states[:, :ROWS] = chunk.values[:, own], chunk.states[:, own]
-    before = OpenChunk(layout, values, states, chunk.width)
-    return before, before._replace(width=len(layout.ids), first=ROWS)
+    values, states = _room(width, 2 * ROWS)
+    own, used = slice(chunk.first, chunk.first + ROWS), slice(0, width)
+    values[:, :ROWS], states[:, :ROWS] = chunk.values[used, own], chunk.states[used, own]
+    before = OpenChunk(layout, values, states, width)
+    return before, before._replace(first=ROWS)
 
 
 def widened(chunk: OpenChunk) -> OpenChunk:
@@ -125,7 +130,7 @@ def widened(chunk: OpenChunk) -> OpenChunk:
     width = len(chunk.layout.ids)
     if width <= len(chunk.values):
         return chunk._replace(width=width)
-    values, states = _room(max(width, 2 * len(chunk.values)), ROWS)
+    values, states = _room(width + width // 2, ROWS)
     own = slice(chunk.first, chunk.first + ROWS)
     values[: chunk.width], states[: chunk.width] = (
         chunk.values[: chunk.width, own],
@@ -148,7 +153,19 @@ def opened(chunk: Chunk, rows: int) -> OpenChunk:
 
 
 def _room(columns: int, rows: int) -> tuple[Floats, States]:
-    return np.zeros((rows, columns)).T, np.zeros((rows, columns), dtype=np.uint8).T
+    """Empty values and states [columns, rows].
+
+    They live for minutes between what lives for milliseconds, and are let go by other threads than those that
+    made them: in a heap, they would leave holes of twice their size behind. Pages of their own count when
+    they are first written to, and go back to the system at once.
+    """
+    cells = columns * rows
+    if cells * _CELL_BYTES < _OWN_PAGES_BYTES:
+        return np.zeros((rows, columns)).T, np.zeros((rows, columns), dtype=np.uint8).T
+    pages = mmap.mmap(-1, cells * _CELL_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    values = np.frombuffer(pages, np.float64, cells)
+    states = np.frombuffer(pages, np.uint8, offset=values.nbytes)
+    return values.reshape(rows, columns).T, states.reshape(rows, columns).T
 
 
 def _read(table: npt.NDArray[Any], columns: Indices | slice, rows: slice | Indices) -> npt.NDArray[Any]:

@@ -14,6 +14,9 @@ import numpy.typing as npt
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Label pairs sorted by name, without empty values; the metric name is the pair ``__name__``."""
 
+Pairs: TypeAlias = dict[tuple[str, str], tuple[str, str]]
+"""Label pairs, each by itself: see ``made_of``."""
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -220,3 +223,11 @@ def labels_of(pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> Labels:
     """The canonical form: sorted by name, empty values dropped."""
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
     return tuple(sorted((key, value) for key, value in items if value))
+
+
+def made_of(pairs: Pairs, labels: Labels) -> Labels:
+    """The same label set, made of the pairs that are known; its other ones are known from then on.
+
+    The series of a page have few different pairs: an object for each of them takes a fifth of the room.
+    """
+    return tuple([pairs.setdefault(pair, pair) for pair in labels])

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from metrics.values import Labels
+from metrics.values import Labels, Pairs, made_of
 
 # Lone surrogates that "surrogateescape" writes as the bytes 0xFE and 0xFF.
 _WITHIN, _BETWEEN = "\udcfe", "\udcff"
@@ -21,7 +21,8 @@ def unpacked(data: bytes | memoryview, count: int) -> tuple[Labels, ...]:
         text = zlib.decompress(data).decode("utf-8", "surrogateescape")
     except zlib.error as error:
         raise ValueError(f"label sets cannot be unpacked ({error})") from None
-    sets = tuple(map(_labels, text.split(_BETWEEN))) if count else ()
+    pairs: Pairs = {}
+    sets = tuple([made_of(pairs, _labels(each)) for each in text.split(_BETWEEN)]) if count else ()
     if len(sets) != count:
         raise ValueError(f"{len(sets)} label sets, {count} wanted")
     return sets

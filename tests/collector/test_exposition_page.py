@@ -150,6 +150,12 @@ def test_the_order_of_the_last_page_gives_the_very_same_label_sets() -> None:
     assert pages[3] == (series("b"), series("a", x="1"))
 
 
+def test_series_of_a_page_share_their_label_pairs() -> None:
+    lines = "".join(f'a{{x="{x}",le="{bound}"}} 1\n' for x in range(10) for bound in range(20))
+    labels = parse(f"# TYPE a histogram\n{lines}").labels
+    assert len({id(pair) for each in labels for pair in each}) == 10 + 20 + 1
+
+
 def test_a_known_series_with_a_timestamp_keeps_its_labels() -> None:
     parser = PageParser(1000)
     for value in (1, 2, 3):

@@ -56,6 +56,13 @@ def test_the_same_series_in_the_same_order_give_the_very_same_tuple() -> None:
     assert (first.added, again.added) == (2, 0)
 
 
+def test_label_pairs_are_those_that_were_scraped_and_the_target_s_own() -> None:
+    scraped = series(x="1"), series(x="2")
+    found = labeller().apply(scraped).labels
+    known = {id(pair) for each in (*scraped, OURS) for pair in each}
+    assert {id(pair) for each in found for pair in each} == known
+
+
 def test_series_that_the_look_before_did_not_have_are_counted() -> None:
     one = labeller()
     one.apply((series(x="1"), series(x="2")))

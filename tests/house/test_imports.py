@@ -14,7 +14,7 @@ ROOMS = {
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "showcall": {"assembly", "configuration", "dashboards", "drill_commands", "housekeeping",
+    "showcall": {"allocator", "assembly", "configuration", "dashboards", "drill_commands", "housekeeping",
                  "metrics_commands", "own_log", "postgresql", "rehearsal", "settings",
                  "stack", "stack_commands", "upkeep", "web"},
     "launch": {"showcall"},
@@ -33,9 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rehearsal": {"database", "demonstration_view", "settings", "stack", "web"},
     "demonstration_view": {"alerts", "database", "stack"},
     "configuration": {"alerts", "postgresql", "runbooks", "settings"},
-    "assembly": {*ROOMS, "configuration", "evidence_captures", "leader_lock", "outgoing", "own_loops",
-                 "own_metrics", "postgresql", "remote_metrics",
-                 "upkeep"},
+    "assembly": {*ROOMS, "allocator", "configuration", "evidence_captures", "leader_lock", "outgoing",
+                 "own_loops", "own_metrics", "postgresql", "remote_metrics", "upkeep"},
     "evidence_captures": {"alerts", "collector", "database", "evidence_tables", "metrics", "runbooks",
                           "settings"},
     "evidence_tables": {"alerts", "collector"},
@@ -47,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "own_metrics": {"alerts", "collector", "metrics", "own_loops"},
     "own_log": {"own_loops"},
     "own_loops": set(),
+    "allocator": set(),
     "web": {"reports", "runbooks", "alerts", "metrics", "collector", "database", "settings"},
     "reports": {"runbooks", "alerts", "metrics"},
     "runbooks": {"alerts", "metrics", "database", "settings"},
