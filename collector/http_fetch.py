@@ -45,6 +45,9 @@ class Phases:
         )
 
 
+_NO_PHASES = Phases()
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """A whole answer, whatever its status.
@@ -82,6 +85,10 @@ class _Connection:
     reused: bool = False
     ahead: AskedAhead | None = None
 
+    def again(self, ahead: AskedAhead | None = None) -> "_Connection":
+        """The same for one more question."""
+        return _Connection(self.sock, _NO_PHASES, self.certificate, self.ip, reused=True, ahead=ahead)
+
 
 class HttpFetcher:
     """GETs of one target, one after another.
@@ -115,7 +122,7 @@ class HttpFetcher:
             answer = self._get(urlsplit(url), headers, deadline)
             phases += answer.phases
             if not self._redirects or answer.status not in REDIRECTS or not answer.location:
-                return replace(answer, phases=phases, redirects=followed)
+                return replace(answer, phases=phases, redirects=followed) if followed else answer
             if followed == self._redirects:
                 text = f"stopped after {followed} redirects, the last to {answer.location}"
                 raise ScrapeError(ErrorKind.HTTP_STATUS, text)
@@ -143,7 +150,7 @@ class HttpFetcher:
         except OSError:
             kept.sock.close()
             return None
-        self._asked_ahead = replace(kept, ahead=ahead)
+        self._asked_ahead = kept.again(ahead)
         return kept.sock.fileno()
 
     def arrived(self) -> Arrival:
@@ -167,7 +174,6 @@ class HttpFetcher:
         self._asked_ahead = None
 
     def _get(self, url: SplitResult, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
-        host, port = _place(url)
         try:
             connection = self._take_asked(deadline) or self._take_kept(url, deadline)
             connection = connection or self._open(url, deadline)
@@ -178,6 +184,7 @@ class HttpFetcher:
                     raise
                 return self._exchange(self._open(url, deadline), url, headers)
         except WIRE_ERRORS as error:
+            host, port = _place(url)
             raise wire_error(error, f"{host}:{port}", host, deadline) from error
 
     def _take_asked(self, deadline: Deadline) -> _Connection | None:
@@ -195,7 +202,7 @@ class HttpFetcher:
             kept.sock.close()
             return None
         kept.sock.deadline = deadline
-        return replace(kept, phases=Phases(), reused=True, ahead=None)
+        return kept.again()
 
     def _open(self, url: SplitResult, deadline: Deadline) -> _Connection:
         host, port = _place(url)

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.deadline import Deadline
 from collector.scrape import TargetScrape
@@ -100,11 +101,10 @@ class Counts:
     late_reports: int = 0
 
 
-@dataclass(order=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What is due at a monotonic time; a round opens before its targets are asked."""
 
     due: float
     order: int
-    name: str = field(compare=False)
-    round_tick: int = field(compare=False, default=-1)
+    name: str
+    round_tick: int = -1

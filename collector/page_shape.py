@@ -68,7 +68,7 @@ class PageShape:
         if lengths.min() < 0 or lengths.max() >= self._text_width or self._heads_of(page) != self._heads:
             return None
         texts = self._texts_of(page, lengths)
-        changed = np.flatnonzero(_differ(texts, self._texts) | (lengths != self._lengths))
+        changed = (_differ(texts, self._texts) | (lengths != self._lengths)).nonzero()[0]
         read = self._read(texts[changed], lengths[changed])
         if read is None or not self._is_sample[changed].all():
             return None
@@ -131,7 +131,7 @@ def _lines(body: bytes) -> _Lines | None:
     if not body.endswith(b"\n"):
         return None
     around = b"".join((_AROUND, body, _AROUND))
-    ends = np.flatnonzero(np.frombuffer(around, dtype=np.uint8) == _NEWLINE)
+    ends = (np.frombuffer(around, dtype=np.uint8) == _NEWLINE).nonzero()[0]
     starts = np.empty_like(ends)
     starts[0] = len(_AROUND)
     np.add(ends[:-1], 1, out=starts[1:])

@@ -62,9 +62,9 @@ class Turn:
     take: Positions
 
 
-def head(row: Row) -> bytes:
-    """A record that needs no other."""
-    sets = label_text.packed(row.labels)
+def head(row: Row, sets: bytes | None = None) -> bytes:
+    """A record that needs no other; ``sets`` are its label sets if they were packed before."""
+    sets = label_text.packed(row.labels) if sets is None else sets
     return _fixed(Kind.HEAD, row, 0) + _SIZE.pack(len(sets)) + sets + row.values.tobytes()
 
 

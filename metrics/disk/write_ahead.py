@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.disk import pushes, rows
+from metrics.disk import label_text, pushes, rows
 from metrics.disk.block_time import BLOCK_MS, wal_name, wal_place
 from metrics.disk.frames import frame
 from metrics.disk.pushes import Push
@@ -51,11 +51,13 @@ class WriteNumbers:
 
 @dataclass(slots=True, eq=False)
 class _Written:
-    """The last row of an origin in a file, and how many rows may follow before a whole one."""
+    """The last row of an origin in a file, how many may follow before a whole one, and label sets packed."""
 
     row: Row
     ids: tuple[int, ...]
     left: int
+    packed_ids: tuple[int, ...] | None = None
+    packed: bytes = b""
 
 
 @dataclass(slots=True, eq=False)
@@ -242,8 +244,12 @@ class _PausedError(Exception):
 
 
 def _record(row: Row, ids: tuple[int, ...], before: _Written | None) -> bytes:
-    if before is None or before.left <= 0:
+    if before is None:
         return rows.head(row)
+    if before.left <= 0:
+        if before.packed_ids is not ids:
+            before.packed_ids, before.packed = ids, label_text.packed(row.labels)
+        return rows.head(row, before.packed)
     if before.ids is ids:
         return rows.following(row, before.row)
     return rows.turned(row, before.row, _turn(row.labels, ids, before.ids))

@@ -62,6 +62,27 @@ def test_a_row_costs_what_changed(tmp_path: Path) -> None:
     assert size < 60 * 1000 * 1.0
 
 
+def test_whole_rows_name_the_series_of_their_own_time(tmp_path: Path) -> None:
+    before, memory = store_in(tmp_path), Store()
+    for second in range(890):
+        # The same series for longer than it takes to write two whole rows, then others as many.
+        names = NAMES[:3] if second // 300 % 2 else NAMES[3:]
+        row = Batch("app", BEGIN + second, names, np.full(3, float(second)))
+        before.append(row)
+        memory.append(row)
+    same(store_in(tmp_path), memory, 890)
+    (file,) = tmp_path.glob("*.wal")
+    data = bytearray(file.read_bytes())
+    data[40] ^= 1
+    file.write_bytes(data)
+    after = everything(store_in(tmp_path), 890)
+    whole = everything(memory, 890)
+    assert after.keys() == whole.keys()
+    for name, samples in after.items():
+        assert samples == [sample for sample in whole[name] if sample[0] >= samples[0][0]]
+    assert min(samples[0][0] for samples in after.values()) <= 120.0
+
+
 def test_files_of_blocks_that_memory_has_forgotten_are_deleted(tmp_path: Path) -> None:
     store = store_in(tmp_path, keep=60)
     for block in range(4):
