@@ -76,7 +76,7 @@ class LongRange:
         """As ``query``, with warnings and infos."""
         if self._seam([expr], at, terms) <= _ms(at):
             return self._store.ask(expr, at, terms)
-        return self._remote.at(expr, _ms(at))
+        return self._remote.at(expr, _ms(at), self._lookback(terms))
 
     def ask_range(
         self, expr: str, start: float, end: float, step: float, terms: Terms = PLAIN
@@ -106,17 +106,19 @@ class LongRange:
         check_steps((last - first) // step_ms, self._spans.limits)
         ours = first + -(-(seam_ms - first) // step_ms) * step_ms
         if ours > last:
-            return self._remote.over(expr, first, last, step_ms)
+            return self._remote.over(expr, first, last, step_ms, self._lookback(terms))
         try:
-            theirs = self._remote.over(expr, first, ours - step_ms, step_ms)
+            theirs = self._remote.over(expr, first, ours - step_ms, step_ms, self._lookback(terms))
         except QueryError as error:
             return _without(self._store.ask_range(expr, start, end, step, terms), error, seam_ms)
         return _both(theirs, self._store.ask_range(expr, ours / 1000.0, end, step, terms))
 
     def _seam(self, exprs: Sequence[str], start: float, terms: Terms) -> int:
-        lookback = self._spans.lookback if terms.lookback is None else terms.lookback
-        reaches = [self._reach(expr, lookback) for expr in exprs]
+        reaches = [self._reach(expr, self._lookback(terms)) for expr in exprs]
         return seam(reaches, _ms(start), self._holdings())
+
+    def _lookback(self, terms: Terms) -> float:
+        return self._spans.lookback if terms.lookback is None else terms.lookback
 
     def _reach(self, expr: str, lookback: float) -> Reach:
         return reach(parsed(expr), _ms(lookback), _ms(self._spans.subquery_step))

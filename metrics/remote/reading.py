@@ -31,9 +31,12 @@ _TOGETHER = 2
 _PATIENCE_SECONDS = 2.0
 _REMEMBERED_SECONDS = 30.0
 _REMEMBERED = 64
+USUAL_LOOKBACK = 300.0
+"""What a server takes that is not told otherwise, in seconds."""
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "Showcall"}
 
 Json: TypeAlias = Any
+_Asked: TypeAlias = tuple[str, int, int, int, float]
 
 
 class RemoteReading:
@@ -48,7 +51,7 @@ class RemoteReading:
         self._caller, self._monotonic = caller, monotonic
         self._rest: tuple[float, QueryError] | None = None
         self._turns = threading.BoundedSemaphore(_TOGETHER)
-        self._known: OrderedDict[tuple[str, int, int, int], tuple[float, Answer[Matrix]]] = OrderedDict()
+        self._known: OrderedDict[_Asked, tuple[float, Answer[Matrix]]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -62,18 +65,21 @@ class RemoteReading:
         rest = self._resting()
         return "" if rest is None else rest.message
 
-    def at(self, expr: str, at_ms: int) -> Answer[QueryResult]:
-        """Ask at one time."""
-        return _answer(self._asked("query", {"query": expr, "time": _seconds(at_ms)}), self.host)
+    def at(self, expr: str, at_ms: int, lookback: float = USUAL_LOOKBACK) -> Answer[QueryResult]:
+        """Ask at one time; ``lookback`` in seconds."""
+        form = {"query": expr, "time": _seconds(at_ms), **_looking_back(lookback)}
+        return _answer(self._asked("query", form), self.host)
 
-    def over(self, expr: str, start_ms: int, end_ms: int, step_ms: int) -> Answer[Matrix]:
-        """Ask at start, start + step, ... end."""
-        key = expr, start_ms, end_ms, step_ms
+    def over(
+        self, expr: str, start_ms: int, end_ms: int, step_ms: int, lookback: float = USUAL_LOOKBACK
+    ) -> Answer[Matrix]:
+        """Ask at start, start + step, ... end; ``lookback`` in seconds."""
+        key = expr, start_ms, end_ms, step_ms, lookback
         with self._lock:
             known = self._known.get(key)
         if known is not None and self._monotonic() < known[0]:
             return known[1]
-        found = self._over(expr, start_ms, end_ms, step_ms)
+        found = self._over(*key)
         with self._lock:
             self._known[key] = (self._monotonic() + _REMEMBERED_SECONDS, found)
             self._known.move_to_end(key)
@@ -81,9 +87,10 @@ class RemoteReading:
                 self._known.popitem(last=False)
         return found
 
-    def _over(self, expr: str, start_ms: int, end_ms: int, step_ms: int) -> Answer[Matrix]:
+    def _over(self, expr: str, start_ms: int, end_ms: int, step_ms: int, lookback: float) -> Answer[Matrix]:
         times = {"start": _seconds(start_ms), "end": _seconds(end_ms), "step": _seconds(step_ms)}
-        found = _answer(self._asked("query_range", {"query": expr, **times}), self.host)
+        form = {"query": expr, **times, **_looking_back(lookback)}
+        found = _answer(self._asked("query_range", form), self.host)
         if not isinstance(found.result, Matrix):
             raise _failed(self.host, "no matrix in its answer")
         return Answer(found.result, found.warnings, found.infos)
@@ -167,6 +174,10 @@ def _notes(document: Json, key: str) -> tuple[str, ...]:
 
 def _failed(host: str, reason: str, kind: ErrorKind = ErrorKind.EXECUTION) -> QueryError:
     return QueryError(kind, f"remote: {host}: {reason}")
+
+
+def _looking_back(lookback: float) -> dict[str, str]:
+    return {} if lookback == USUAL_LOOKBACK else {"lookback_delta": f"{lookback:.3f}"}
 
 
 def _seconds(at_ms: int) -> str:

@@ -13,12 +13,12 @@ from metrics.errors import ErrorKind, QueryError
 from metrics.promql.parser import parse
 from metrics.remote.endpoint import Endpoint
 from metrics.remote.http_call import Caller
-from metrics.remote.long_range import LongRange
+from metrics.remote.long_range import LongRange, Spans
 from metrics.remote.reach import Reach, reach
 from metrics.remote.reading import RemoteReading
 from metrics.remote.seam import ALWAYS, NEVER, Holdings, seam
 from metrics.store import Store
-from metrics.values import Batch, Scalar, String, Vector, labels_of
+from metrics.values import Batch, Scalar, String, Terms, Vector, labels_of
 from tests.metrics.remote_rows import Origin, written
 from tests.metrics.remote_servers import PROMETHEUS, Fake, eventually, fake, real_server
 from tests.metrics.test_remote_real_servers import beginning
@@ -141,6 +141,24 @@ def test_an_instant_before_the_store_is_the_remotes(server: Fake) -> None:
     assert server.bodies[0] == b"query=x&time=500.500"
     assert asker.query("x", 500.5) == Scalar(3.0, 500.5)
     assert asker.query("x", 500.5) == String("text", 500.5)
+
+
+def test_the_remote_looks_back_as_far_as_the_store(server: Fake) -> None:
+    store = store_of(range(1000, 2000))
+    asker = LongRange(store, reading(server.url), lambda: Holdings(1_000_000, None), Spans(lookback=60.0))
+    server.answers = [
+        answer(matrix()),
+        answer(matrix()),
+        answer({"resultType": "vector", "result": []}),
+        answer(matrix()),
+    ]
+    asker.query_range("x", 600, 1900, 100)
+    asker.ask_range("x", 600, 1900, 100, Terms(lookback=30.5))
+    asker.query("x", 500)
+    asker.ask_range("x", 600, 1900, 100, Terms(lookback=300.0))
+    told = [body.rpartition(b"lookback_delta=")[2] for body in server.bodies]
+    assert told[:3] == [b"60.000", b"30.500", b"60.000"]
+    assert b"lookback_delta" not in server.bodies[3]
 
 
 def test_without_the_remote_our_part_is_shown_and_the_error_beside_it(server: Fake) -> None:
