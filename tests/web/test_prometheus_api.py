@@ -194,6 +194,7 @@ def test_rules_alerts_targets_and_buildinfo_tell_of_showcall_itself(machine: Mac
     found = {each["scrapePool"]: each for each in machine.data("/targets")["activeTargets"]}
     assert (found["concert"]["health"], found["redis"]["health"]) == ("up", "down")
     assert found["redis"]["lastError"] == "nothing listens"
+    assert found["concert"]["labels"] == {"instance": "127.0.0.1:18081", "job": "concert"}
     assert machine.data("/status/buildinfo")["version"].startswith("3.")
 
 

@@ -10,6 +10,7 @@ from alerts.alert_state import Alert, AlertState
 from alerts.rule import AlertingRule
 from alerts.rule_outcome import RuleHealth, RuleStatus
 from collector.round import TargetReport
+from collector.sources import target_labels
 from metrics.promql import printer
 from metrics.promql.parser import parse
 from settings.durations import format_duration
@@ -160,7 +161,7 @@ def _target(target: TargetSettings, report: TargetReport | None, settings: Setti
     looked = _looked(report) if report else {"health": "unknown", "lastError": "", "lastScrapeDuration": 0}
     return {
         "discoveredLabels": {"job": target.name},
-        "labels": {**target.labels, "job": target.name},
+        "labels": dict(target_labels(target)),
         "scrapePool": target.name,
         "scrapeUrl": url,
         "globalUrl": url,
