@@ -4,11 +4,12 @@ import asyncio
 import json
 
 from web.events import Receive, Scope, Send
+from web.prometheus_api.failure import TOO_LARGE
 
 BODY_SECONDS = 10.0
 PROMETHEUS_PATH = "/api/v1/"
 
-_WORDS = {408: "the request took too long to arrive", 413: "the request is larger than 2 MB"}
+_WORDS = {408: "the request took too long to arrive", 413: TOO_LARGE}
 
 
 class RefusedBodyError(Exception):
@@ -34,6 +35,7 @@ async def read_whole(scope: Scope, receive: Receive, most: int, seconds: float) 
             body = await _read(receive, most)
     except TimeoutError:
         raise RefusedBodyError(408) from None
+    _announce(scope, len(body))
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> dict[str, object]:
@@ -56,6 +58,13 @@ async def refuse(scope: Scope, send: Send, status: int) -> None:
 def _announced(scope: Scope) -> int:
     length = dict(scope["headers"]).get(b"content-length", b"0")
     return int(length) if length.isdigit() else 0
+
+
+def _announce(scope: Scope, length: int) -> None:
+    """Say how long a body is that came in chunks: without it the application takes it for an empty one."""
+    headers = dict(scope["headers"])
+    if headers.pop(b"transfer-encoding", None) is not None:
+        scope["headers"] = [*headers.items(), (b"content-length", str(length).encode())]
 
 
 async def _read(receive: Receive, most: int) -> bytes:

@@ -55,6 +55,24 @@ def test_f65_a_body_of_100_mb_is_refused_unread(place: str) -> None:
     assert posted(place, b"query=1", length=100_000_000) == (413, "bad_data")
 
 
+def test_a_body_that_is_too_large_is_refused_in_words_that_say_what_is_allowed(place: str) -> None:
+    connection = HTTPConnection(place, timeout=20)
+    connection.request("POST", "/api/v1/query", b"q" * 3_000_000, {"Content-Type": FORM})
+    assert json.loads(connection.getresponse().read())["error"] == "the request is larger than 2 MB"
+
+
+@pytest.mark.parametrize("chunks", [[b"query=1%2B1", b"&time=4"], [b"query=1%2B1&time=4"], []])
+def test_a_form_that_comes_in_chunks_is_read_like_any_other(place: str, chunks: list[bytes]) -> None:
+    connection = HTTPConnection(place, timeout=20)
+    headers = {"Content-Type": FORM, "Transfer-Encoding": "chunked"}
+    connection.request("POST", "/api/v1/query", iter(chunks), headers, encode_chunked=True)
+    answer = json.loads(connection.getresponse().read())
+    if chunks:
+        assert answer["data"]["result"] == [4, "2"]
+    else:
+        assert answer["errorType"] == "bad_data"
+
+
 def test_f65_a_body_without_an_end_is_refused_where_it_gets_too_large(place: str) -> None:
     host, port = place.split(":")
     with socket.create_connection((host, int(port)), timeout=20) as link:

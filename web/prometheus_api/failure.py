@@ -46,8 +46,10 @@ _OF_STATUS = {
     503: ErrorType.UNAVAILABLE,
 }
 
-_WORDS = {404: "404 page not found", 405: "Method Not Allowed"}
-"""Clients look for these."""
+TOO_LARGE = "the request is larger than 2 MB"
+
+_WORDS = {404: "404 page not found", 405: "Method Not Allowed", 413: TOO_LARGE}
+"""Clients look for the first two."""
 
 
 class ApiError(Exception):
