@@ -148,7 +148,7 @@ def _last_over_time(asked: Asked) -> Frame:
 def _quantile_over_time(asked: Asked) -> Frame:
     wanted = asked.numbers(0)
     found = over(asked.ranges(1), lambda each: over_time.quantile_over_time(each, wanted))
-    asked.context.notes.quantiles(wanted[found.present.any(axis=0)], bare(asked.node.args[0]).span)
+    asked.context.notes.quantiles(wanted[found.present.any(axis=0)], asked.node.args[0].span)
     return asked.of_ranges(found)
 
 
@@ -226,7 +226,7 @@ def _sort(asked: Asked) -> Frame:
 
 def _histogram_quantile(asked: Asked) -> Frame:
     wanted, frame = asked.numbers(0), asked.vector(1)
-    asked.context.notes.quantiles(wanted, bare(asked.node.args[0]).span)
+    asked.context.notes.quantiles(wanted, asked.node.args[0].span)
     return histogram_quantile(wanted, frame, asked.told(1))
 
 
@@ -236,10 +236,9 @@ def _histogram_fraction(asked: Asked) -> Frame:
 
 
 def _label_replace(asked: Asked) -> Frame:
-    target, *rest = (text(arg) for arg in asked.node.args[1:])
-    replacement, source, pattern = map(readable, rest)
-    frame = asked.vector(0)
-    return asked.renamed(frame, label_replace(frame, target, replacement, source, pattern))
+    target, replacement, source, pattern = (text(arg) for arg in asked.node.args[1:])
+    frame, shown = asked.vector(0), (readable(replacement), readable(source))
+    return asked.renamed(frame, label_replace(frame, target, *shown, pattern))
 
 
 def _label_join(asked: Asked) -> Frame:

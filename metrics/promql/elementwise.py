@@ -113,7 +113,7 @@ MATHS: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
         "asinh": np.arcsinh,
         "acosh": np.arccosh,
         "atanh": np.arctanh,
-        "deg": np.degrees,
-        "rad": np.radians,
+        "deg": lambda values: values * 180 / np.pi,
+        "rad": lambda values: values * np.pi / 180,
     }
 )

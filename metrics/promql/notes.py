@@ -33,8 +33,8 @@ class Notes:
 
     def told(self, severity: Severity, text: str) -> tuple[str, ...]:
         """The notes of one severity, each with line and column in the query ``text``."""
-        for place, wanted in self._worst.items():
-            self.quantiles(wanted, place)
+        for place, found in self._worst.items():
+            self.quantiles(_told(found), place)
         return tuple(
             "{}: {} ({}:{})".format(kind, message, *line_and_column(text, span.start))
             for (kind, message), span in self._spans.items()
@@ -68,3 +68,12 @@ class Notes:
         """Tell of a metric that is treated as a counter but is not named like one."""
         text = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket"
         self._spans[Severity.INFO, f"{text}: {quoted(metric)}"] = span
+
+
+def _told(edges: Floats) -> Floats:
+    """Of the lowest and the highest each that is beyond 0 or 1; beside NaN only where it is infinite."""
+    if len(edges) == 1:
+        return edges
+    lowest, highest, *nan = edges.tolist()
+    known = ([lowest] if lowest < 0 else []) + ([highest] if highest > 1 else [])
+    return np.array([*(each for each in known if not nan or np.isinf(each)), *nan])

@@ -28,7 +28,7 @@ def ranked(op: str, frame: Frame, k: Floats, names: tuple[str, ...], without: bo
     """
     countable = np.abs(k) < 2.0**63
     # Nothing to rank and nothing wanted come first, as there.
-    if len(frame.sets) and not k.max() < 1 and not countable.all():
+    if frame.present.any() and not k.max() < 1 and not countable.all():
         raise QueryError(ErrorKind.EXECUTION, f"Scalar value {go_short(k[~countable][0])} overflows int64")
     groups = grouping(frame.sets, names, without)
     order, rank = _ranks(frame, groups, descending=op == "topk")

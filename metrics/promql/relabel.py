@@ -17,9 +17,8 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 def label_replace(frame: Frame, target: str, replacement: str, source: str, pattern: str) -> Frame:
     """Where ``pattern`` matches the whole of label ``source``, label ``target`` becomes ``replacement``."""
-    _check_name(target, "label_replace")
-
     expression = _expression(pattern)
+    _check_name(target, "label_replace")
 
     def renamed(labels: Labels) -> Labels:
         found = expression.fullmatch(label(labels, source))
@@ -94,9 +93,10 @@ def _group(found: "re.Match[str]", name: str) -> str:
 
 def _expression(pattern: str) -> "re.Pattern[str]":
     try:
+        pattern.encode()
         expression: re.Pattern[str] = compiled(pattern)
-    except PatternError as error:
-        text = f"invalid regular expression in label_replace(): {pattern}"
+    except (PatternError, UnicodeEncodeError) as error:
+        text = f"invalid regular expression in label_replace(): {readable(pattern)}"
         raise QueryError(ErrorKind.EXECUTION, text) from error
     return expression
 
