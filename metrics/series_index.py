@@ -1,7 +1,9 @@
 """Which series there are, who brings them, and which of them match."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -72,7 +74,10 @@ class SeriesIndex:
         self._by_id: dict[int, Series] = {}
         self._former: dict[tuple[Labels, Holder], Series] = {}
         self._former_by_id: dict[int, Series] = {}
-        self._postings: dict[str, dict[str, set[int]]] = {}
+        # The ids of series by name and value, as sets would take eight times the room. What is gone stays in
+        # for a while, and is counted.
+        self._postings: dict[str, dict[str, array[int]]] = {}
+        self._gone: Counter[tuple[str, str]] = Counter()
         self._chosen: dict[tuple[Matcher, ...], tuple[int, Chosen]] = {}
 
     def __len__(self) -> int:
@@ -174,20 +179,32 @@ class SeriesIndex:
             del self._former_by_id[series.id]
         self._by_labels[labels] = self._by_id[series.id] = series
         for name, value in labels:
-            self._postings.setdefault(name, {}).setdefault(value, set()).add(series.id)
+            postings = self._postings.setdefault(name, {})
+            if value not in postings:
+                postings[value] = array("q")
+            postings[value].append(series.id)
         self._changed(labels)
         return series
 
     def _remove(self, series: Series) -> None:
         del self._by_labels[series.labels], self._by_id[series.id]
-        for name, value in series.labels:
-            holders = self._postings[name][value]
-            holders.discard(series.id)
-            if not holders:
-                del self._postings[name][value]
-                if not self._postings[name]:
-                    del self._postings[name]
+        for pair in series.labels:
+            self._gone[pair] += 1
+            if 2 * self._gone[pair] > len(self._postings[pair[0]][pair[1]]):
+                self._tidy(pair)
         self._changed(series.labels)
+
+    def _tidy(self, pair: tuple[str, str]) -> None:
+        """Leave out the ids of series that are gone."""
+        name, value = pair
+        del self._gone[pair]
+        left = array("q", self._known(self._postings[name][value]))
+        if left:
+            self._postings[name][value] = left
+            return
+        del self._postings[name][value]
+        if not self._postings[name]:
+            del self._postings[name]
 
     def _changed(self, labels: Labels) -> None:
         self._version += 1
@@ -208,19 +225,30 @@ class SeriesIndex:
         return Chosen(LabelSets([series.labels for series in found]), members)
 
     def _matching(self, matchers: Sequence[Matcher]) -> set[int]:
-        wanted: list[set[int]] = []
+        # With the pair that all of them have, if that is known.
+        wanted: list[tuple[Collection[int], tuple[str, str] | None]] = []
         refused: list[set[int]] = []
         for matcher in matchers:
             accepts = predicate(matcher)
             if accepts(""):
                 refused.append(self._holders(matcher.name, accepts, False))
             elif matcher.op is MatchOp.EQUAL:
-                wanted.append(self._postings.get(matcher.name, {}).get(matcher.value, set()))
+                ids = self._postings.get(matcher.name, {}).get(matcher.value, ())
+                wanted.append((ids, (matcher.name, matcher.value)))
             else:
-                wanted.append(self._holders(matcher.name, accepts, True))
-        wanted.sort(key=len)
-        matching = set.intersection(*wanted) if wanted else set(self._by_id)
+                wanted.append((self._holders(matcher.name, accepts, True), None))
+        wanted.sort(key=lambda each: len(each[0]))
+        matching = self._known(wanted[0][0] if wanted else self._by_id)
+        for others, pair in wanted[1:]:
+            if pair is None:
+                matching.intersection_update(others)
+            else:
+                # A few label sets tell sooner who has it than many ids do.
+                matching = {each for each in matching if pair in self._by_id[each].labels}
         return matching.difference(*refused)
+
+    def _known(self, ids: Iterable[int]) -> set[int]:
+        return self._by_id.keys() & ids
 
     def _holders(self, name: str, accepts: Callable[[str], bool], accepted: bool) -> set[int]:
         values = self._postings.get(name, {}).items()
