@@ -38,6 +38,7 @@ from database import Database, DataDirectoryInUseError, DataDirectoryLock, Schem
 from leader_lock import LOOK_SECONDS, DatabaseInUseError, LeaderLock, Leadership
 from metrics import Store
 from metrics.disk.shelf import Shelf
+from metrics.faultless import FaultlessAsker
 from metrics.keeping import Keeping
 from metrics.precedence import Precedence
 from metrics.promql.limits import Limits
@@ -215,12 +216,13 @@ class Showcall:
             outlet=None if self.remote is None else self.remote.writing.write,
             push_outlet=None if self.remote is None else self.remote.writing.push,
         )
+        self.asker = FaultlessAsker(self.store)
         self._giving_back = GivingBack()
         self._keeping = Keeping(self._keep)
         self.evaluator = Evaluator(
             rules=configuration.rules,
             topology=Topology.of(settings),
-            asker=self.store,
+            asker=self.asker,
             append=self.store.append,
             database=self.database,
             held=LeasesInDatabase(self.database),
@@ -232,7 +234,7 @@ class Showcall:
             settings=settings.runbooks,
             catalog=configuration.catalog,
             levers=factory.build(settings.levers),
-            asker=self.store,
+            asker=self.asker,
             incidents=IncidentsInDatabase(self.database),
             clock=clock,
         )
@@ -329,7 +331,7 @@ class Showcall:
         captures = evidence_captures.captures(
             configuration.settings,
             configuration.rules,
-            asker=self.store,
+            asker=self.asker,
             database=self.database,
             logs=logs,
             clock=self._clock,
@@ -383,7 +385,7 @@ class Showcall:
         return ConsoleParts(
             settings=self.settings,
             database=self.database,
-            asker=self.store,
+            asker=self.asker,
             series=self.store,
             clock=self._clock,
             targets=self.collector.statuses,
@@ -402,7 +404,7 @@ class Showcall:
             ),
             actions=self.actions,
             slack=self._slack_desk(),
-            long_range=None if self.remote is None else self.remote.long_range(self.store),
+            long_range=None if self.remote is None else self.remote.long_range(self.store, self.asker),
             remote=lambda: None if self.remote is None else self.remote.health(),
             onlooker=self._onlooker(),
             give_way=self._precedence.give_way,
@@ -415,7 +417,7 @@ class Showcall:
             self.settings.runbooks,
             catalog=self._catalog,
             levers=self.settings.levers,
-            asker=self.store,
+            asker=self.asker,
             incidents=IncidentsInDatabase(self.database),
         )
 

@@ -17,6 +17,7 @@ from metrics.remote.seam import Holdings
 from metrics.remote.sender import Pace
 from metrics.remote.writing import RemoteWrite, WriteStatus
 from metrics.store import Store
+from metrics.values import AnnotatedAsker
 from settings.schema import MetricsSettings, Settings
 from web.parts import LoopHealth, RemoteHealth
 
@@ -49,14 +50,14 @@ class Remote:
         """End; what waits is sent after the next start."""
         self.writing.stop(within)
 
-    def long_range(self, store: Store) -> LongRange:
-        """An asker for pages: the store, and the remote for what lies before it."""
+    def long_range(self, store: Store, asker: AnnotatedAsker) -> LongRange:
+        """An asker for pages: the store by its ``asker``, and the remote for what lies before it."""
 
         def holdings() -> Holdings:
             return Holdings(_ms(store.holds_from), _ms(self.writing.acknowledged_until()))
 
         limits = Limits(self._settings.max_steps, self._settings.max_samples)
-        return LongRange(store, self._reading, holdings, Spans(self._settings.lookback, limits=limits))
+        return LongRange(asker, self._reading, holdings, Spans(self._settings.lookback, limits=limits))
 
     def loop(self) -> LoopHealth:
         """Whether its threads run; an outage of the remote is no fault of theirs."""
