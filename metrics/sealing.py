@@ -35,7 +35,7 @@ class Points:
 
 
 Came: TypeAlias = Callable[[int], None]
-_AT_ONCE = 500
+_AT_ONCE = 100
 """Series that are unfolded side by side."""
 
 
