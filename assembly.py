@@ -312,8 +312,8 @@ class Showcall:
         self._lock.release()
 
     def _keep(self) -> None:
-        self.store.keep()
         self._giving_back.turn()
+        self.store.keep()
 
     def _evaluate(self, finished: Round) -> None:
         down = frozenset(report.target for report in finished.reports if not report.up)
