@@ -122,7 +122,7 @@ class MetricsSettings(Frozen):
     """
 
     lookback: Period = 300.0
-    keep: Period = 1800.0
+    keep: Period = 900.0
     retention: Period = 7 * 86400.0
     retention_bytes: Count = 2_000_000_000
     max_steps: Count = 11_000

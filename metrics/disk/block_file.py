@@ -2,8 +2,9 @@
 
 For each origin a frame with its timestamps, label sets and a table of its series, then the cells of each
 series; where series have timestamps of their own, those stand with them and none in the frame. Frame and
-series have checksums of their own, so that damage costs the series, or the origin, that it hit. It is written
-beside its place, made safe, then renamed: there is the old file or the new one, never a part.
+series have checksums of their own, so that damage costs the series, or the origin, that it hit. The last
+frame says that it is the last, so that a file that was cut between two origins is not taken for a whole one.
+It is written beside its place, made safe, then renamed: there is the old file or the new one, never a part.
 """
 
 import hashlib
@@ -32,6 +33,9 @@ from metrics.track import Track, picked
 from metrics.values import Floats, Labels
 
 _FIXED = struct.Struct("<QHIIII")
+_END = b"end"
+END_BYTES = len(frame(_END))
+"""How long the frame is that says that it is the last."""
 TEMPORARY = ".tmp"
 
 Decode: TypeAlias = "Callable[[bytes, int], tuple[Labels, ...]]"
@@ -135,6 +139,7 @@ class Writer:
 
     def finish(self, at: float | None = None) -> int:
         """Put the block in its place; its size. ``at`` is the file's time of change, None for now."""
+        self._file.write(frame(_END))
         self.settle()
         size = self._file.tell()
         self._file.close()
@@ -176,21 +181,29 @@ def read(path: Path, labels_of: Decode = label_text.unpacked) -> tuple[list[Sect
     sections: list[Section] = []
     damaged: list[Damage] = []
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return sections, damaged
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            return sections, [_without_end(path, size)]
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    told = False
     for piece in frames_with_bodies(data, _body):
+        told = isinstance(piece, Gap) or piece.payload == _END
         if isinstance(piece, Gap):
             text = "a part of the block cannot be read"
             kind = DamageKind.TORN_TAIL if piece.last else DamageKind.CHECKSUM
             damaged.append(Damage(path.name, kind, piece.offset, piece.end - piece.offset, text))
-            continue
-        try:
-            sections.append(_section(path.name, piece.payload, piece.end, data, labels_of))
-        except (ValueError, struct.error) as error:
-            length = piece.end - piece.offset
-            damaged.append(Damage(path.name, DamageKind.CHECKSUM, piece.offset, length, str(error)))
-    return sections, damaged
+        elif not told:
+            try:
+                sections.append(_section(path.name, piece.payload, piece.end, data, labels_of))
+            except (ValueError, struct.error) as error:
+                length = piece.end - piece.offset
+                damaged.append(Damage(path.name, DamageKind.CHECKSUM, piece.offset, length, str(error)))
+    return sections, damaged if told else [*damaged, _without_end(path, size)]
+
+
+def _without_end(path: Path, size: int) -> Damage:
+    text = "the end is torn off, and perhaps targets with it"
+    return Damage(path.name, DamageKind.TORN_TAIL, size, 0, text)
 
 
 def _body(payload: memoryview) -> int:

@@ -147,7 +147,7 @@ def test_f24_a_flipped_bit_anywhere_in_a_block_costs_a_series_or_an_origin_and_i
         assert sum(shelf.damage.values()) >= 1
         assert all(points == wanted[labels] for labels, points in found.items())
         lost = {dict(labels)["__name__"] for labels in wanted if labels not in found}
-        assert lost in ({"m"}, {"x"})
+        assert lost in ([set()] if place >= len(whole) - block_file.END_BYTES else [{"m"}, {"x"}])
 
 
 def test_f24_a_block_that_cannot_be_read_is_counted_and_the_others_are_asked(tmp_path: Path) -> None:

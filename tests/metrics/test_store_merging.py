@@ -247,7 +247,7 @@ def test_f24_what_is_damaged_in_a_part_is_lost_and_counted_and_the_rest_merged(t
     _, memory = grown(tmp_path, long(3 * 3600 - 60))
     part = tmp_path / Span(START + BLOCK_MS).name
     data = bytearray(part.read_bytes())
-    data[-3] ^= 1
+    data[-block_file.END_BYTES - 3] ^= 1
     part.write_bytes(data)
     shelf = Shelf(tmp_path)
     for _ in range(1000):

@@ -132,15 +132,16 @@ def test_f24_a_flipped_bit_costs_a_series_or_the_origin_that_it_hit(tmp_path: Pa
         found = {key: values for key, values in points_of(again).items() if values}
         assert len(noted) >= 1
         assert found == {key: wanted[key] for key in found}
-        assert {origin for origin, _ in wanted.keys() - found.keys()} in ({"pushed"}, {"other"})
+        lost = {origin for origin, _ in wanted.keys() - found.keys()}
+        assert lost in ([set()] if place >= len(whole) - block_file.END_BYTES else [{"pushed"}, {"other"}])
 
 
 def test_f24_a_block_cut_anywhere_gives_what_is_before_the_cut(tmp_path: Path) -> None:
     blocks, _ = opened(tmp_path)
-    blocks.seal(START, [stretch({A: {5: 1.0, 6: 3.0}, B: {7: 3.0}})])
+    blocks.seal(START, [stretch({A: {5: 1.0, 6: 3.0}, B: {7: 3.0}}), stretch({C: {7: 3.0}}, "other")])
     path = tmp_path / block_name(START)
     whole, wanted = path.read_bytes(), points_of(blocks)
-    for length in range(1, len(whole)):
+    for length in range(len(whole)):
         path.unlink()
         path.write_bytes(whole[:length])
         again, noted = opened(tmp_path)
@@ -149,13 +150,20 @@ def test_f24_a_block_cut_anywhere_gives_what_is_before_the_cut(tmp_path: Path) -
         assert noted
 
 
+def hurt(whole: bytes) -> bytes:
+    """The last byte of the last series is another one."""
+    cells = bytearray(whole)
+    cells[-block_file.END_BYTES - 1] ^= 1
+    return bytes(cells)
+
+
 def test_f24_a_damaged_series_is_lost_when_its_block_is_sealed_again_and_the_new_points_are_not(
     tmp_path: Path,
 ) -> None:
     opened(tmp_path)[0].seal(START, [stretch({A: {5: 1.0}, B: {7: 3.0}})])
     path = tmp_path / block_name(START)
     whole = path.read_bytes()
-    path.write_bytes(whole[:-1] + bytes((whole[-1] ^ 1,)))
+    path.write_bytes(hurt(whole))
     again, _ = opened(tmp_path)
     again.seal(START, [stretch({A: {6: 2.0}, B: {8: 4.0}})])
     assert points_of(again) == {("pushed", A): {5: 1.0, 6: 2.0}, ("pushed", B): {8: 4.0}}
@@ -167,7 +175,7 @@ def test_the_check_counts_points_and_says_what_is_damaged(tmp_path: Path) -> Non
     assert (checked.origins, checked.rows, checked.samples, checked.damage) == (2, 2, 5, ())
     path = tmp_path / block_name(START)
     whole = path.read_bytes()
-    path.write_bytes(whole[:-1] + bytes((whole[-1] ^ 1,)))
+    path.write_bytes(hurt(whole))
     (checked,) = checking.check(tmp_path)
     assert checked.samples == 4
     assert [damage.kind for damage in checked.damage] == [DamageKind.CHECKSUM]
