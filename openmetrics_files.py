@@ -12,11 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from collector.exposition_comments import CommentKind, comment_line
 from collector.exposition_grammar import (
     BadLineError,
-    CommentKind,
     PageFormat,
-    comment_line,
     number,
     sample_line,
     timestamp,

@@ -17,7 +17,9 @@ from metrics.promql.ast import Expr
 from settings import Problem, YamlNode
 from settings.problems import KeyPath, dotted
 
-_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+_METRIC_NAME = re.compile(r"[^{}\ud800-\udfff]+")
+"""As Prometheus: braces are mostly those of an expression that was meant; a lone surrogate is no UTF-8."""
+_LABEL_NAME = re.compile(r"(?!__name__\Z)[^\ud800-\udfff]+")
 _NO_TEMPLATES = frozenset({"clear_if", "evidence"})
 """Annotations that are PromQL and not for people."""
 
@@ -80,7 +82,7 @@ def build(rule: FileRule, group: str, key: str, components: Components, place: P
 
 def _recording(rule: FileRule, named: Named, place: Place) -> RecordingRule:
     if rule.record is not None and not _METRIC_NAME.fullmatch(rule.record):
-        place.below("record").wrong(f"{rule.record!r} is not a metric name (want letters, digits, _ and :)")
+        place.below("record").wrong(f"{rule.record!r} is not a metric name (want any text without braces)")
     given = {"for": rule.for_, "keep_firing_for": rule.keep_firing_for, "annotations": rule.annotations}
     for key, value in given.items():
         if value:
@@ -141,7 +143,7 @@ def _evidence(text: str | None, place: Place) -> Choice | None:
 
 def _check_label_names(rule: FileRule, place: Place) -> None:
     for name in rule.labels:
-        if not name or name == "__name__":
+        if not _LABEL_NAME.fullmatch(name):
             place.below(name).wrong(f"{name!r} cannot be a label of a rule")
 
 

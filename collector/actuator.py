@@ -14,7 +14,12 @@ from collector.site import Site
 from collector.source import Scraped, ScrapeError
 from collector.together import Arrival
 
-ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+ACCEPT = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+"""What Prometheus 3.5 sends, so that targets write for us what they write for it: names as they are."""
 REDIRECTS = 3
 _HEADERS = MappingProxyType({"Accept": ACCEPT})
 

@@ -11,14 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from collector.deadline import Deadline
+from collector.exposition_comments import Comment, CommentKind, comment_line
 from collector.exposition_frame import page_lines, page_metadata
 from collector.exposition_grammar import (
     BadLineError,
-    Comment,
-    CommentKind,
     PageFormat,
     SampleLine,
-    comment_line,
     number,
     sample_line,
     timestamp,

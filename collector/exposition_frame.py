@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from collector.exposition_grammar import Comment, CommentKind, PageFormat
+from collector.exposition_comments import Comment, CommentKind
+from collector.exposition_grammar import PageFormat
 from collector.round import ErrorKind
 from collector.source import ScrapeError
 from metrics.values import Metadata

@@ -1,13 +1,14 @@
-"""One line of an exposition page: Prometheus text 0.0.4, or OpenMetrics 1.0.
+"""One sample line of an exposition page: Prometheus text 0.0.4 or 1.0.0, or OpenMetrics 1.0.
 
-What is lexed here is what Prometheus 3 accepts and refuses. OpenMetrics' rules on meaning (counters are not
-negative, histograms are whole, families are not interleaved) are not enforced, as Prometheus does not either:
-refusing the page would lose every other series of the target.
+What is lexed here is what Prometheus 3 accepts and refuses: names in double quotes are any text, whatever
+version the page says it has. OpenMetrics' rules on meaning (counters are not negative, histograms are whole,
+families are not interleaved) are not enforced, as Prometheus does not either: refusing the page would lose
+every other series of the target.
 """
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from metrics.values import Labels
@@ -22,23 +23,6 @@ class PageFormat(StrEnum):
 
 class BadLineError(ValueError):
     """A line that is not of the format; the text says what was wanted and what was found."""
-
-
-class CommentKind(StrEnum):
-    """The comments that mean something."""
-
-    HELP = "HELP"
-    TYPE = "TYPE"
-    UNIT = "UNIT"
-
-
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """A HELP, TYPE or UNIT line."""
-
-    kind: CommentKind
-    name: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +42,31 @@ class SampleLine:
     stamp: float | None
 
 
-TYPES = frozenset(
-    {"counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset", "unknown", "untyped"}
-)
+@dataclass(slots=True)
+class _Series:
+    """What is read of a series so far; ``name`` is None while one may still come within the braces."""
+
+    name: str | None
+    labels: list[tuple[str, str]] = field(default_factory=list)
+
+
 MAX_EXEMPLAR_CHARACTERS = 128
 
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*+")
+METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*+")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*+")
-_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _PAIR = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*+)="([^"\\]*+)"')
 _PLAIN = re.compile(
-    rf"((?:{_NAME.pattern})(?:\{{((?:{_PAIR.pattern}(?:,(?=[a-zA-Z_])|(?=\}})))*+)\}})?) ([^ \t\r]++)"
+    rf"((?:{METRIC_NAME.pattern})(?:\{{((?:{_PAIR.pattern}(?:,(?=[a-zA-Z_])|(?=\}})))*+)\}})?) ([^ \t\r]++)"
 )
-_BLANK = re.compile(r"[ \t]+")
+BLANK = re.compile(r"[ \t]+")
 _BLANKS = re.compile(r"[ \t]*+")
 _NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|(?:inf|infinity))|nan", re.IGNORECASE
 )
 _REAL = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _MILLISECONDS = re.compile(r"[+-]?[0-9]{1,18}")
-_ESCAPE = re.compile(r'\\(["\\n])')
-_HELP_ESCAPE = {
-    PageFormat.TEXT: re.compile(r"\\([\\n])"),
-    PageFormat.OPENMETRICS: re.compile(r'\\(["\\n])'),
-}
+ESCAPE = re.compile(r'\\(["\\n])')
 _UNESCAPED = {"n": "\n"}
 
 
@@ -98,17 +83,17 @@ def number(text: str) -> float:
 def _not_a_number(text: str) -> str:
     if text.endswith("\r"):
         return r"carriage return at the end of the line (want \n alone, found \r\n)"
-    return f"value {_short(text)} is not a number (want e.g. 17, 0.5, 1e-3, +Inf, NaN)"
+    return f"value {shortened(text)} is not a number (want e.g. 17, 0.5, 1e-3, +Inf, NaN)"
 
 
 def timestamp(text: str, form: PageFormat) -> float:
     """A sample's own time in Unix seconds; the text format writes whole milliseconds. Raises BadLineError."""
     if form is PageFormat.TEXT:
         if not _MILLISECONDS.fullmatch(text):
-            raise BadLineError(f"timestamp {_short(text)} is not whole milliseconds")
+            raise BadLineError(f"timestamp {shortened(text)} is not whole milliseconds")
         return int(text) / 1000.0
     if not _REAL.fullmatch(text):
-        raise BadLineError(f"timestamp {_short(text)} is not a number of seconds")
+        raise BadLineError(f"timestamp {shortened(text)} is not a number of seconds")
     return float(text)
 
 
@@ -132,76 +117,67 @@ def _plain(line: str) -> SampleLine | None:
 def _lexed(line: str, form: PageFormat) -> SampleLine:
     strict = form is PageFormat.OPENMETRICS
     start = 0 if strict else _skip(line, 0)
-    match = _NAME.match(line, start)
-    if match is None:
+    match = METRIC_NAME.match(line, start)
+    if match is None and not line.startswith("{", start):
         raise _wanted(line, start, "a metric name")
-    end = match.end()
-    pairs = [("__name__", match.group())]
+    end = match.end() if match else start
+    read = _Series(match.group() if match else None)
     brace = end if strict else _skip(line, end)
     if line.startswith("{", brace):
-        end = _read_labels(line, brace, strict, pairs)
+        end = _read_labels(line, brace, strict, read)
+    if read.name is None:
+        raise _wanted(line, start, "a metric name, before the braces or in double quotes within them,")
+    pairs = [*read.labels, ("__name__", read.name)]
+    _refuse_twice(pairs)
     value, stamp = _open_metrics_rest(line, end) if strict else _text_rest(line, end)
     return SampleLine(line[start:end], _canonical(pairs), value, stamp)
 
 
-def comment_line(line: str, form: PageFormat) -> Comment | None:
-    """Lex a line that begins with ``#``; None for a comment that means nothing. Raises BadLineError."""
-    strict = form is PageFormat.OPENMETRICS
-    words = line.split(" ", 3) if strict else _BLANK.split(line.strip(" \t"), maxsplit=3)
-    if not strict and (len(words) < 3 or words[0] != "#" or words[1] not in ("HELP", "TYPE")):
-        return None
-    if strict and (len(words) < 4 or words[0] != "#" or words[1] not in ("HELP", "TYPE", "UNIT")):
-        raise BadLineError(f"want # HELP, # TYPE or # UNIT with a name and a text, found {_short(line)}")
-    if not _NAME.fullmatch(words[2]):
-        raise BadLineError(f"{_short(words[2])} in # {words[1]} is not a metric name")
-    comment = Comment(CommentKind(words[1]), words[2], words[3] if len(words) == 4 else "")
-    return _checked_comment(comment, form)
-
-
-def _checked_comment(comment: Comment, form: PageFormat) -> Comment:
-    if comment.kind is CommentKind.HELP:
-        return Comment(comment.kind, comment.name, _unescape(comment.text, _HELP_ESCAPE[form]))
-    if comment.kind is CommentKind.UNIT:
-        if comment.text and not comment.name.endswith(f"_{comment.text}"):
-            raise BadLineError(f"unit {comment.text!r} is not the end of the name {comment.name}")
-        return comment
-    text = comment.text if form is PageFormat.OPENMETRICS else comment.text.strip(" \t")
-    if text not in TYPES or (form is PageFormat.OPENMETRICS and text == "untyped"):
-        raise BadLineError(f"type {text!r} of {comment.name} is not one of {', '.join(sorted(TYPES))}")
-    return Comment(comment.kind, comment.name, "unknown" if text == "untyped" else text)
-
-
-def _read_labels(line: str, brace: int, strict: bool, pairs: list[tuple[str, str]]) -> int:
-    """Append the pairs of ``{...}`` that opens at ``brace``; the position after it."""
+def _read_labels(line: str, brace: int, strict: bool, read: _Series) -> int:
+    """Read what is within the ``{...}`` that opens at ``brace``; the position after it."""
     at = _blanks(line, brace + 1, strict)
     if line.startswith("}", at):
         return at + 1
     while True:
-        at = _read_label(line, at, strict, pairs)
+        at = _read_label(line, at, strict, read)
         if line.startswith("}", at):
-            break
+            return at + 1
         if not line.startswith(",", at):
             raise _wanted(line, at, "a comma or }")
         at = _blanks(line, at + 1, strict)
         if not strict and line.startswith("}", at):
-            break
-    _refuse_twice(pairs)
-    return at + 1
+            return at + 1
 
 
-def _read_label(line: str, at: int, strict: bool, pairs: list[tuple[str, str]]) -> int:
-    name = _LABEL_NAME.match(line, at)
-    if name is None:
-        raise _wanted(line, at, "a label name")
-    at = _blanks(line, name.end(), strict)
+def _read_label(line: str, at: int, strict: bool, read: _Series) -> int:
+    """Read one label, or the metric's name; the position of what follows."""
+    name, quoted, at = _read_name(line, at)
+    at = _blanks(line, at, strict)
+    if quoted and read.name is None and line.startswith((",", "}"), at):
+        read.name = name
+        return at
     if not line.startswith("=", at):
-        raise _wanted(line, at, f"= after label name {name.group()}")
+        already = f" (the metric's name is {read.name} already)" if quoted and read.name else ""
+        raise _wanted(line, at, f"= after label name {name}{already}")
     at = _blanks(line, at + 1, strict)
-    value = _QUOTED.match(line, at)
+    value = QUOTED.match(line, at)
     if value is None:
-        raise _wanted(line, at, f"the value of label {name.group()} in double quotes")
-    pairs.append((name.group(), _unescape(value.group(1), _ESCAPE)))
+        raise _wanted(line, at, f"the value of label {name} in double quotes")
+    read.labels.append((name, unescaped(value.group(1))))
     return _blanks(line, value.end(), strict)
+
+
+def _read_name(line: str, at: int) -> tuple[str, bool, int]:
+    """A name within braces, whether it is in double quotes, and the position after it."""
+    plain = _LABEL_NAME.match(line, at)
+    if plain:
+        return plain.group(), False, plain.end()
+    quoted = QUOTED.match(line, at)
+    if quoted is None:
+        raise _wanted(line, at, "a label name")
+    if not quoted.group(1):
+        raise _wanted(line, at, "a name that is not empty")
+    return unescaped(quoted.group(1)), True, quoted.end()
 
 
 def _refuse_twice(pairs: list[tuple[str, str]]) -> None:
@@ -212,7 +188,7 @@ def _refuse_twice(pairs: list[tuple[str, str]]) -> None:
 
 
 def _text_rest(line: str, end: int) -> tuple[str, float | None]:
-    words = [word for word in _BLANK.split(line[end:]) if word]
+    words = [word for word in BLANK.split(line[end:]) if word]
     if line.endswith("\r"):
         raise BadLineError(_not_a_number("\r"))
     if not words or len(words) > 2 or not (line[end] in " \t" or line[end - 1] == "}"):
@@ -236,15 +212,16 @@ def _open_metrics_rest(line: str, end: int) -> tuple[str, float | None]:
 def _check_exemplar(text: str) -> None:
     if not text.startswith("{"):
         raise _wanted(text, 0, "{ of an exemplar")
-    pairs: list[tuple[str, str]] = []
-    end = _read_labels(text, 0, True, pairs)
+    read = _Series(name="")
+    end = _read_labels(text, 0, True, read)
+    _refuse_twice(read.labels)
     words = text[end:].split(" ")
     if words[0] or not 2 <= len(words) <= 3:
         raise _wanted(text, end, "one space and the exemplar's value")
     number(words[1])
     if len(words) == 3:
         timestamp(words[2], PageFormat.OPENMETRICS)
-    if sum(len(name) + len(value) for name, value in pairs) > MAX_EXEMPLAR_CHARACTERS:
+    if sum(len(name) + len(value) for name, value in read.labels) > MAX_EXEMPLAR_CHARACTERS:
         raise BadLineError(f"labels of the exemplar are over {MAX_EXEMPLAR_CHARACTERS} characters")
 
 
@@ -252,7 +229,8 @@ def _canonical(pairs: list[tuple[str, str]]) -> Labels:
     return tuple(sorted((name, value) for name, value in pairs if value))
 
 
-def _unescape(text: str, escape: re.Pattern[str]) -> str:
+def unescaped(text: str, escape: re.Pattern[str] = ESCAPE) -> str:
+    """The text that was written with these escapes; others stay as they are."""
     if "\\" not in text:
         return text
     return escape.sub(lambda found: _UNESCAPED.get(found.group(1), found.group(1)), text)
@@ -268,9 +246,10 @@ def _blanks(line: str, at: int, strict: bool) -> int:
 
 
 def _wanted(line: str, at: int, what: str) -> BadLineError:
-    found = _short(line[at:]) if at < len(line) else "the end of the line"
+    found = shortened(line[at:]) if at < len(line) else "the end of the line"
     return BadLineError(f"want {what} at column {at + 1}, found {found}")
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """A found text in quotes, as messages show it."""
     return repr(text if len(text) <= 40 else text[:40] + "...")

@@ -1,5 +1,6 @@
 """Rule files: what is accepted, and how everything that is wrong is said at once."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -157,7 +158,9 @@ def test_what_the_evaluator_cannot_do_is_an_error_at_load(tmp_path: Path) -> Non
             "- {record: a, alert: b, expr: '1'}",
             "groups[0].rules[0]: want exactly one of 'alert' and 'record'",
         ),
-        ("- {record: a-b, expr: '1'}", "rules[0].record: 'a-b' is not a metric name"),
+        ("- {record: '', expr: '1'}", "rules[0].record: '' is not a metric name"),
+        ("- {record: 'a{b=\"c\"}', expr: '1'}", "rules[0].record: 'a{b=\"c\"}' is not a metric name"),
+        ("- {record: 'a}', expr: '1'}", "rules[0].record: 'a}' is not a metric name"),
         ("- {record: a, expr: '1', for: 1m}", "rules[0].for: 'for' goes with 'alert' only"),
         ("- {record: a, expr: '1', keep_firing_for: 1m}", "'keep_firing_for' goes with 'alert' only"),
         (
@@ -181,6 +184,24 @@ def test_each_kind_of_wrong_rule_names_what_is_wrong(tmp_path: Path, rule: str, 
     found = problems(tmp_path, bad=one_rule(rule))
     assert any(message in problem for problem in found), found
     assert all(problem.startswith("bad.yaml:") for problem in found)
+
+
+@pytest.mark.parametrize("name", ["größe.sum", "a-b", "a b", "0a", "a:b_c", 'a"b', "a\nb"])
+def test_a_recording_rule_may_have_any_text_as_its_name_and_its_labels_names_as_prometheus_3_takes_them(
+    tmp_path: Path, name: str
+) -> None:
+    rule = f"- {{record: {json.dumps(name)}, expr: '1', labels: {{{json.dumps(name)}: v}}}}"
+    (found,) = load(tmp_path, good=one_rule(rule)).groups[0].rules
+    assert isinstance(found, RecordingRule)
+    assert (found.name, found.labels) == (name, {name: "v"})
+
+
+@pytest.mark.parametrize(
+    "rule", ['{record: "\\uD800", expr: x}', '{record: a, expr: x, labels: {"\\uD800": v}}']
+)
+def test_a_lone_surrogate_is_no_name(tmp_path: Path, rule: str) -> None:
+    (found,) = problems(tmp_path, bad=one_rule(f"- {rule}"))
+    assert "'\\ud800'" in found
 
 
 def test_two_groups_of_one_name_in_a_file_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import errno
 import json
 from collections.abc import Callable
+from functools import partial
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from metrics import Store
 from metrics.disk.shelf import Shelf
 from metrics.values import Batch, Vector, labels_of
-from tests.assembly.assembly_rig import InProcess, Process, Typed, eventually
+from tests.assembly.assembly_rig import InProcess, Process, Typed, Visitor, eventually
 from tests.assembly.assembly_site import Site
+from tests.collector.raw_server import always, answer, serving
 
 LOOKS = "sum(count_over_time(up[1h]))"
 
@@ -38,6 +41,45 @@ def test_f24_after_kill_9_the_charts_show_what_was_before(
         assert again.showcall.shelf.rows_recalled > 0
     finally:
         again.showcall.stop()
+
+
+PAGE = b"""# TYPE "a.b" gauge
+{"a.b","k.ey"="v"} 7
+plain{"l n"="w"} 8
+"""
+RULE = """- {record: größe.sum, expr: 'sum by ("k.ey") ({"a.b"})', labels: {größe.x: y}}"""
+NAMES = {
+    '{"a.b"}': ({"__name__": "a.b", "k.ey": "v"}, "7"),
+    'plain{"l n"="w"}': ({"__name__": "plain", "l n": "w"}, "8"),
+    '{"größe.sum"}': ({"__name__": "größe.sum", "k.ey": "v", "größe.x": "y"}, "7"),
+}
+
+
+def test_names_in_utf8_are_scraped_recorded_asked_for_and_still_there_after_a_restart(
+    site: Site, run_here: Callable[[], InProcess]
+) -> None:
+    site.rules(RULE)
+    with serving(always(answer(PAGE))) as server:
+        site.target("odd", "actuator", url=server.url)
+        first = run_here()
+        console = first.signed_in()
+        for query, expected in NAMES.items():
+            eventually(partial(_told, console, query, expected), query)
+        assert '"gauge"' in console.get("/api/v1/metadata?metric=a.b")[1]
+        first.stop()
+    console = run_here().signed_in()
+    for query, expected in NAMES.items():
+        eventually(partial(_told, console, f"last_over_time({query}[1h])", expected), f"{query} again")
+
+
+def _told(console: Visitor, query: str, expected: tuple[dict[str, str], str]) -> bool:
+    """Whether the HTTP API answers with this one series, beside its job and instance, and value."""
+    told = console.get(f"/api/v1/query?query={quote(query)}")[1]
+    found = []
+    for one in json.loads(told)["data"]["result"]:
+        own = {name: text for name, text in one["metric"].items() if name not in ("job", "instance")}
+        found.append((own, one["value"][1]))
+    return found == [expected]
 
 
 def test_f22_a_disk_that_takes_no_samples_is_told_and_scraping_goes_on(

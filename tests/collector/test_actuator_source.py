@@ -390,7 +390,7 @@ def test_a_missing_password_file_is_named_and_its_absence_is_no_fault_of_the_tar
     assert caught.value.kind is ErrorKind.AUTH
 
 
-def test_the_newest_formats_are_asked_for() -> None:
+def test_the_formats_that_prometheus_3_asks_for_are_asked_for_with_names_as_they_are() -> None:
     heads: list[bytes] = []
 
     def record(sock: socket.socket) -> None:
@@ -398,5 +398,9 @@ def test_the_newest_formats_are_asked_for() -> None:
         sock.sendall(page(b'a{x="1"} 1\n'))
 
     scraped = scrape(record)
-    assert b"Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4" in heads[0]
+    assert (
+        b"Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+        b"application/openmetrics-text;version=0.0.1;q=0.5,"
+        b"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2\r\n"
+    ) in heads[0]
     assert label(scraped.labels[0], "x") == "1"

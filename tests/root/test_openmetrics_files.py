@@ -39,6 +39,12 @@ def named(name: str, **labels: str) -> Labels:
     return labels_of({"__name__": name, **labels})
 
 
+def test_names_in_double_quotes_are_any_text(tmp_path: Path) -> None:
+    text = '# TYPE "a 1" gauge\n{"a 1","k.ey"="v"} 1 5\n{"a 1","k.ey"="v"} 2 6\nm{"l.n"="v"} 3 5\n# EOF\n'
+    odd, other = named("a 1", **{"k.ey": "v"}), named("m", **{"l.n": "v"})
+    assert read(written(tmp_path, text)) == [(odd, 5000, 1.0), (odd, 6000, 2.0), (other, 5000, 3.0)]
+
+
 def test_samples_with_their_times_come_out_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = (
         "# HELP a What it is.\n# TYPE a gauge\n"
