@@ -62,7 +62,7 @@ class Round:
     Attributes:
         tick: number of the interval since the loop began, counted on monotonic time; missed ones leave a gap.
         at: Unix seconds at which rules are evaluated: the tick plus a constant phase, or the time of the
-            newest sample if that is later.
+            newest sample if that is later, or when the loop began in the midst of its first interval.
         interval: seconds.
         reports: the latest report of every target that is not late. Targets on a longer interval than the
             loop's appear in every round with their latest report, so that down stays down.

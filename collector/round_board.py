@@ -23,6 +23,11 @@ class Timing:
         scale = min(interval, 1.0)
         return cls(interval, PHASE_SECONDS * scale, CLOSE_SECONDS * scale)
 
+    @property
+    def spare(self) -> float:
+        """How long after its tick a round may open and still be closed before the next tick."""
+        return self.interval - self.close
+
 
 @dataclass(slots=True)
 class RoundBoard:
@@ -31,6 +36,7 @@ class RoundBoard:
     Attributes:
         tick: its number.
         started: its tick in Unix seconds.
+        opened: when the loop began, if that was later: rules are not evaluated for a time before it.
         lag: seconds by which the loop was late for it.
         waiting: targets due in it that have not reported.
     """
@@ -38,15 +44,18 @@ class RoundBoard:
     timing: Timing
     tick: int = -1
     started: float = 0.0
+    opened: float = 0.0
     lag: float = 0.0
     jump: float = 0.0
     is_open: bool = False
     waiting: set[str] = field(default_factory=set)
 
-    def open(self, started: float, ticks: int, lag: float, jump: float, due: Iterable[str]) -> None:
+    def open(
+        self, started: float, ticks: int, lag: float, jump: float, due: Iterable[str], *, opened: float = 0.0
+    ) -> None:
         """Begin the next round. ``ticks`` is 1, or more when some were missed."""
         self.tick += ticks
-        self.started, self.lag, self.jump = started, lag, jump
+        self.started, self.lag, self.jump, self.opened = started, lag, jump, opened
         self.waiting = set(due)
         self.is_open = True
 
@@ -67,5 +76,5 @@ class RoundBoard:
         there = tuple(report for name, report in reports.items() if name not in late)
         begun, ends = self.started, self.started + self.timing.interval
         fresh = [report.at for report in there if begun <= report.at < ends]
-        at = max([begun + self.timing.phase, *fresh])
+        at = max([begun + self.timing.phase, self.opened, *fresh])
         return Round(self.tick, at, self.timing.interval, there, tuple(sorted(late)), self.lag, self.jump)

@@ -29,6 +29,7 @@ MAX_WORKERS = 64
 MOST_TOGETHER = 20
 GRACE_SECONDS = 0.25  # what a fetch may need to come back after its deadline
 DEAD_AFTER_SECONDS = 10.0
+ROUNDING_SECONDS = 1e-5  # what a tick may be off by in Unix seconds
 
 
 _ROUND, _CLOSE = "", "#close"
@@ -72,17 +73,18 @@ class ScrapeLoop:
         self._counts = Counts()
         self._jump = 0.0
         self._stopping = False
-        self._beat = monotonic()
+        self._beat = self._began = monotonic()
         self._workers = Workers(min(max(len(targets), 1), MAX_WORKERS))
         self._delivery = RoundDelivery(on_round, monotonic)
         self._thread = threading.Thread(target=self._run, name="scrape-loop", daemon=True)
 
     def start(self) -> None:
-        """Begin with the next tick of the grid."""
+        """Begin at once with the tick that is just over, if that leaves a round its time; else the next."""
         now = self._steady.now()
-        self._round_slot = first_slot(self._interval, 0.0, now)
+        self._round_slot = first_slot(self._interval, 0.0, now - self._board.timing.spare)
+        since = min(self._round_slot.due - ROUNDING_SECONDS, now)
         for state in self._states.values():
-            state.slot = first_slot(state.slot.interval, state.slot.phase, now)
+            state.slot = first_slot(state.slot.interval, state.slot.phase, since)
         self._plan_all()
         self._delivery.start()
         self._thread.start()
@@ -151,6 +153,7 @@ class ScrapeLoop:
 
     def _run(self) -> None:
         try:
+            self._began = self._monotonic()
             with self._lock:
                 while not self._stopping:
                     self._step()
@@ -182,18 +185,23 @@ class ScrapeLoop:
             self._follow_jump(jump)
             return
         now = self._steady.now()
-        lag = max(now - self._round_slot.due, 0.0)
+        lag = max(now - self._opened(self._round_slot), 0.0)
         slot, missed = without_missed(self._round_slot, now)
         self._counts.missed_ticks += missed
-        close = self._steady.mono_at(slot.due) + self._board.timing.close
+        opened = self._opened(slot)
+        close = self._steady.mono_at(opened) + self._board.timing.close
         due = [event.name for event in self._events if event.name in self._states and event.due < close]
-        self._board.open(slot.due, 1 + missed, lag, self._jump, due)
+        self._board.open(slot.due, 1 + missed, lag, self._jump, due, opened=opened)
         self._jump = 0.0
         heapq.heappush(self._events, Event(close, 2, _CLOSE, self._board.tick))
         self._round_slot = slot.next()
         heapq.heappush(self._events, self._event(_ROUND, self._round_slot))
         if not due:
             self._close_round()
+
+    def _opened(self, slot: Slot) -> float:
+        """When a round opens (Unix seconds): at its tick, if that was not over when the loop began."""
+        return max(slot.due, self._steady.wall_at(self._began))
 
     def _follow_jump(self, jump: float) -> None:
         """The wall clock was set: every tick keeps its distance, on the new grid."""

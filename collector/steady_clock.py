@@ -49,6 +49,10 @@ class SteadyClock:
         """Unix seconds."""
         return self._anchor.wall_at(self._monotonic())
 
+    def wall_at(self, mono: float) -> float:
+        """Unix seconds at a monotonic time."""
+        return self._anchor.wall_at(mono)
+
     def mono_at(self, wall: float) -> float:
         """The monotonic time of Unix seconds."""
         return self._anchor.mono_at(wall)

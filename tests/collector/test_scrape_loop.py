@@ -43,6 +43,13 @@ class Clocks:
         return self.suspended + time.monotonic()
 
 
+def clocks_at(wall: float) -> Clocks:
+    """Clocks that show this time now."""
+    clocks = Clocks()
+    clocks.wall = wall - time.monotonic()
+    return clocks
+
+
 class Answering:
     """A source that gives the same series each time, or raises, as ``act`` says."""
 
@@ -180,6 +187,38 @@ def test_samples_carry_the_time_of_their_look_and_rounds_one_constant_phase() ->
     assert {one.reports[0].at for one in sink.rounds} <= times
 
 
+def test_the_first_round_begins_at_once_and_the_others_on_their_ticks() -> None:
+    with looping(target("concert", Answering(), 1.0), interval=1.0, clocks=clocks_at(EPOCH + 0.35)) as (
+        _,
+        sink,
+    ):
+        sink.wait(3)
+    first, second, third = sink.rounds
+    assert EPOCH + 0.35 <= sink.of("concert")[0].at < EPOCH + 1.0
+    assert EPOCH + 0.35 <= first.at < EPOCH + 1.0
+    assert [second.at, third.at] == [pytest.approx(EPOCH + 1.3), pytest.approx(EPOCH + 2.3)]
+    assert [one.late for one in sink.rounds] == [(), (), ()]
+    assert max(one.lag for one in sink.rounds) < 0.3
+
+
+def test_where_nobody_answers_the_first_round_is_not_dated_before_the_loop_began() -> None:
+    silent = target("stuck", sleeping(1.0), 15.0, timeout=0.9)
+    with looping(silent, interval=15.0, clocks=clocks_at(EPOCH // 15 * 15 + 10.0)) as (_, sink):
+        sink.wait(1)
+    assert sink.rounds[0].late == ("stuck",)
+    assert sink.rounds[0].at >= EPOCH // 15 * 15 + 10.0
+
+
+def test_a_round_that_would_reach_into_the_next_tick_is_not_begun() -> None:
+    with looping(target("concert", Answering(), 1.0), interval=1.0, clocks=clocks_at(EPOCH + 0.5)) as (
+        _,
+        sink,
+    ):
+        sink.wait(1)
+    assert sink.of("concert")[0].at >= EPOCH + 1.0
+    assert sink.rounds[0].at == pytest.approx(EPOCH + 1.3)
+
+
 def test_while_nothing_changes_the_store_gets_the_very_same_label_sets() -> None:
     with looping(target("concert", Answering())) as (_, sink):
         sink.wait(4)
@@ -250,7 +289,8 @@ def test_f01_a_hanging_target_moves_no_other_and_holds_one_worker() -> None:
         page = PageSettings(Site(server.url, 1000), 1000, None)
         hanging = target("hanging", ActuatorSource(page, Resolver()), interval=0.5, timeout=0.45)
         good = [target(f"good_{n}", Answering(), interval=0.5, timeout=0.45) for n in range(50)]
-        with looping(hanging, *good, interval=0.5) as (loop, sink):
+        # On a tick: a look that begins later is still under way in the next round.
+        with looping(hanging, *good, interval=0.5, clocks=clocks_at(EPOCH - 0.02)) as (loop, sink):
             sink.wait(6)
             workers = loop.health().workers
             report = status(loop, "hanging")
