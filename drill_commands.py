@@ -16,12 +16,18 @@ import configuration
 import demonstration
 from rehearsal import RehearsalError, Site
 from settings.schema import RunbookMode
+from stack import local
 from stack.drills.json_file import DrillFileError
+from stack.drills.readiness import DrillNotReadyError
 
 EXIT_INTERRUPTED = 130
 DRILL_FOLDER = "drill"
 DEFAULT_CONFIG = Path("config.yaml")
 ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration.")]
+
+REFUSALS = (local.StackError, RehearsalError, DrillNotReadyError)
+
+app = typer.Typer()
 
 
 class DrillName(StrEnum):
@@ -30,6 +36,7 @@ class DrillName(StrEnum):
     POOL_EXHAUSTION = "pool_exhaustion"
 
 
+@app.command()
 def demo(
     context: typer.Context,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -43,6 +50,7 @@ def demo(
     play(lambda: demonstration.run(demonstration.DemoPlan(site(context, config), stays), out), out)
 
 
+@app.command()
 def drill(
     context: typer.Context,
     name: Annotated[DrillName, typer.Argument(help="Which drill.")],
@@ -70,6 +78,7 @@ def drill(
     play(lambda: demonstration.run(once, out), out)
 
 
+@app.command()
 def report(
     path: Annotated[Path, typer.Argument(help="The raw runs of a comparison (….drills.json).")],
 ) -> None:

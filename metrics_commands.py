@@ -43,6 +43,10 @@ DataDirOption = Annotated[
     Path | None, typer.Option("--data-dir", help="Instead of data_dir in the configuration.")
 ]
 
+app = typer.Typer()
+metrics_app = typer.Typer(no_args_is_help=True, help="The samples on disk.")
+app.add_typer(metrics_app, name="metrics")
+
 out = Console()
 err = Console(stderr=True)
 
@@ -51,6 +55,10 @@ class MetricsFilesError(Exception):
     """What was asked for cannot be done; the text says why, in plain words."""
 
 
+REFUSALS = (MetricsFilesError,)
+
+
+@metrics_app.command()
 def check(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None) -> None:
     """Read every byte of the samples' files, also while Showcall runs; exit code 1 if any is damaged."""
     folder = _settings(config, data_dir).data_dir / assembly.STORE_FOLDER
@@ -71,6 +79,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, data_dir: DataDirOption = None)
     sys.exit(EXIT_PROBLEM if damage else 0)
 
 
+@metrics_app.command()
 def export(
     context: typer.Context,
     *,
@@ -109,6 +118,7 @@ def export(
     sys.exit(EXIT_PROBLEM if any(map(_is_loss, holdings.damage)) else 0)
 
 
+@metrics_app.command("import")
 def import_(
     context: typer.Context,
     files: Annotated[

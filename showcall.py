@@ -18,24 +18,18 @@ from sqlalchemy.exc import SQLAlchemyError
 import allocator
 import assembly
 import configuration
-import drill_commands
-import metrics_commands
 import own_log
 import postgresql
-import stack_commands
 import upkeep
 from assembly import StartError
+from commands_on_demand import OnDemand, refusals
 from dashboards import plan, push
 from dashboards.access import access
 from dashboards.grafana import GrafanaHttp
 from dashboards.trouble import GrafanaError
 from housekeeping.job import JobError
-from metrics_commands import MetricsFilesError
-from rehearsal import RehearsalError
 from settings import ConfigError
 from settings.schema import RunbookMode
-from stack import local
-from stack.drills.readiness import DrillNotReadyError
 from web.session_store import Role
 from web.sign_in import new_code
 
@@ -43,17 +37,14 @@ EXIT_PROBLEM = 1
 EXIT_USAGE = 2
 
 app = typer.Typer(
+    cls=OnDemand,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="The on-call engineer of a concert on-sale.",
 )
-stack_app = typer.Typer(no_args_is_help=True, help="The concert stack as local processes.")
-app.add_typer(stack_app, name="stack")
 dashboards_app = typer.Typer(no_args_is_help=True, help="Our dashboard in Grafana.")
 app.add_typer(dashboards_app, name="dashboards")
-metrics_app = typer.Typer(no_args_is_help=True, help="The samples on disk.")
-app.add_typer(metrics_app, name="metrics")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration.")]
 DataDirOption = Annotated[
@@ -74,14 +65,7 @@ def main() -> None:
         app(obj=time.time)
     except ConfigError as error:
         fail(str(error), EXIT_USAGE)
-    except (
-        StartError,
-        local.StackError,
-        RehearsalError,
-        DrillNotReadyError,
-        JobError,
-        MetricsFilesError,
-    ) as error:
+    except refusals(StartError, JobError) as error:
         fail(str(error), EXIT_PROBLEM)
 
 
@@ -241,17 +225,6 @@ def own_backups(found: configuration.Configuration) -> configuration.Configurati
     return found
 
 
-app.command("demo")(drill_commands.demo)
-app.command("drill")(drill_commands.drill)
-app.command("report")(drill_commands.report)
-
-
-stack_app.command("up")(stack_commands.up)
-stack_app.command("status")(stack_commands.status)
-stack_app.command("logs")(stack_commands.logs)
-stack_app.command("down")(stack_commands.down)
-
-
 @dashboards_app.command("push")
 def dashboards_push(
     check_only: Annotated[
@@ -278,11 +251,6 @@ def dashboards_push(
 def dashboards_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Print the dashboard's JSON, for a Grafana that reads its dashboards from files."""
     show([json.dumps(push.dashboard(load(config).settings), indent=2, ensure_ascii=False)])
-
-
-metrics_app.command("check")(metrics_commands.check)
-metrics_app.command("export")(metrics_commands.export)
-metrics_app.command("import")(metrics_commands.import_)
 
 
 def show(lines: Iterable[str]) -> None:

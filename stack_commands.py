@@ -18,9 +18,16 @@ EXIT_PROBLEM = 1
 DEFAULT_CONFIG = Path("config.yaml")
 ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration.")]
 
+REFUSALS = (local.StackError,)
+
+app = typer.Typer()
+stack_app = typer.Typer(no_args_is_help=True, help="The concert stack as local processes.")
+app.add_typer(stack_app, name="stack")
+
 out = Console()
 
 
+@stack_app.command()
 def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Start Valkey, PostgreSQL and the concert service, load the data, measure the capacity."""
     state = local.up(stack_config(configuration.load(config).settings), tell)
@@ -28,6 +35,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
         raise local.StackError(f"the capacity could not be calibrated: {state.capacity.reason}")
 
 
+@stack_app.command()
 def status(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Say what runs; exit code 0 only when all of it does."""
     found = local.status(configuration.load(config).settings.stack.run_dir)
@@ -49,6 +57,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG) -> None:
     sys.exit(0 if found.condition is local.Condition.RUNNING else EXIT_PROBLEM)
 
 
+@stack_app.command()
 def logs(
     name: Annotated[str, typer.Argument(help="concert, concert-output, redis, database or supervisor")],
     lines: Annotated[int, typer.Option("--lines", "-n", min=1)] = 50,
@@ -60,6 +69,7 @@ def logs(
         print(line)  # noqa: T201 - a log goes out as it is
 
 
+@stack_app.command()
 def down(
     purge: Annotated[bool, typer.Option("--purge", help="Remove the loaded data too.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,

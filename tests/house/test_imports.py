@@ -14,9 +14,9 @@ ROOMS = {
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "showcall": {"allocator", "assembly", "configuration", "dashboards", "drill_commands", "housekeeping",
-                 "metrics_commands", "own_log", "postgresql", "rehearsal", "settings",
-                 "stack", "stack_commands", "upkeep", "web"},
+    "showcall": {"allocator", "assembly", "commands_on_demand", "configuration", "dashboards", "housekeeping",
+                 "own_log", "postgresql", "settings", "upkeep", "web"},
+    "commands_on_demand": {"drill_commands", "metrics_commands", "stack_commands"},
     "launch": {"showcall"},
     "stack_commands": {"configuration", "settings", "stack"},
     "metrics_commands": {"assembly", "configuration", "database", "metrics", "openmetrics_files", "own_log",
