@@ -5,7 +5,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -101,13 +102,10 @@ def run(
     """Watch, decide, act, and serve the console, until SIGTERM or Ctrl-C."""
     allocator.configure(os.environ)
     own_log.configure_logging()
-    gc.disable()
-    running = assembly.build(load(config, data_dir, mode, sqlite=sqlite), time.time)
-    running.take_signals()
-    running.start()
-    # What a start makes, samples read back above all, stays: nobody looks through it for garbage.
-    gc.freeze()
-    gc.enable()
+    with undisturbed():
+        running = assembly.build(load(config, data_dir, mode, sqlite=sqlite), time.time)
+        running.take_signals()
+        running.start()
     out.print(f"Console  {running.web.address}", highlight=False)
     out.print(f"Runbooks {running.settings.runbooks.mode.value} mode", highlight=False)
     if sys.stdout.isatty() if show_sign_in is None else show_sign_in:
@@ -115,6 +113,17 @@ def run(
     else:
         out.print("Sign in  `showcall sign-in NAME` prints a one-time link", highlight=False)
     running.wait()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Nobody looks for garbage meanwhile, nor later among what was made: samples read back, above all."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def show_way_in(running: assembly.Showcall) -> None:

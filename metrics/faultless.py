@@ -16,37 +16,40 @@ class FaultlessAsker:
     """Asks another; whatever it raises is a QueryError, as Prometheus' engine answers "unexpected error".
 
     A fault is logged with its trace the first time that a question meets it.
+
+    Attributes:
+        asked: the other.
     """
 
     def __init__(self, asker: AnnotatedAsker) -> None:
-        self._asker = asker
+        self.asked = asker
         self._told: set[str] = set()
 
     def query(self, expr: str, at: float) -> QueryResult:
         """See ``Asker.query``."""
-        return self._sure(expr, lambda: self._asker.query(expr, at))
+        return self._sure(expr, lambda: self.asked.query(expr, at))
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> Matrix:
         """See ``Asker.query_range``."""
-        return self._sure(expr, lambda: self._asker.query_range(expr, start, end, step))
+        return self._sure(expr, lambda: self.asked.query_range(expr, start, end, step))
 
     def freshness(self, expr: str, at: float) -> float | None:
         """See ``Asker.freshness``."""
-        return self._sure(expr, lambda: self._asker.freshness(expr, at))
+        return self._sure(expr, lambda: self.asked.freshness(expr, at))
 
     def origins(self, expr: str, at: float) -> frozenset[str]:
         """See ``Asker.origins``."""
-        return self._sure(expr, lambda: self._asker.origins(expr, at))
+        return self._sure(expr, lambda: self.asked.origins(expr, at))
 
     def ask(self, expr: str, at: float, terms: Terms = PLAIN) -> Answer[QueryResult]:
         """See ``AnnotatedAsker.ask``."""
-        return self._sure(expr, lambda: self._asker.ask(expr, at, terms))
+        return self._sure(expr, lambda: self.asked.ask(expr, at, terms))
 
     def ask_range(
         self, expr: str, start: float, end: float, step: float, terms: Terms = PLAIN
     ) -> Answer[Matrix]:
         """See ``AnnotatedAsker.ask_range``."""
-        return self._sure(expr, lambda: self._asker.ask_range(expr, start, end, step, terms))
+        return self._sure(expr, lambda: self.asked.ask_range(expr, start, end, step, terms))
 
     def _sure(self, expr: str, asked: Callable[[], Found]) -> Found:
         try:

@@ -10,6 +10,7 @@ import pytest
 import assembly
 from alerts.alert_state import AlertState
 from alerts.timeline import TimelineKind
+from metrics.faultless import FaultlessAsker
 from metrics.store import Store
 from metrics.values import label
 from tests.assembly.assembly_rig import InProcess, eventually
@@ -78,7 +79,7 @@ def test_a_remote_that_hangs_changes_nothing_in_the_loop_and_is_said(
     eventually(lambda: len(remote.samples()) > 50, "what waited is caught up")
 
 
-def test_who_decides_is_given_the_store_itself(
+def test_who_decides_asks_the_store_itself(
     site: Site, remote: Fake, run_here: Callable[[], InProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rules, guards and verification: not the asker of pages, which knows the remote."""
@@ -86,8 +87,9 @@ def test_who_decides_is_given_the_store_itself(
     for name in ("Evaluator", "RunLoop", "Onlooker"):
         monkeypatch.setattr(assembly, name, recording(name, getattr(assembly, name), askers))
     showcall = run_here().showcall
-    assert askers == dict.fromkeys(("Evaluator", "RunLoop", "Onlooker"), showcall.store)
-    assert type(showcall.store) is Store
+    assert askers == dict.fromkeys(("Evaluator", "RunLoop", "Onlooker"), showcall.asker)
+    assert (type(showcall.asker), type(showcall.store)) == (FaultlessAsker, Store)
+    assert showcall.asker.asked is showcall.store
 
 
 def recording(name: str, made: Callable[..., object], askers: dict[str, object]) -> Callable[..., object]:

@@ -1,10 +1,13 @@
 """The wire contract against a real HTTP server."""
 
+import resource
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +43,17 @@ def test_a_reading_has_value_baseline_version_and_lease(fake: FakeLever, lever: 
         "throttle_queue-1-1",
         START + 60,
     )
+
+
+def test_a_lever_is_read_in_a_process_with_more_than_a_thousand_files(lever: HttpJsonLever) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    with ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        while held.enter_context(Path("/dev/null").open("rb")).fileno() < 1100:
+            pass
+        readings = [lever.read(START) for _ in range(3)]
+    assert all(isinstance(reading, LeverReading) for reading in readings), readings
 
 
 def test_a_write_is_applied_and_answers_with_the_new_reading(fake: FakeLever, lever: HttpJsonLever) -> None:
