@@ -113,12 +113,16 @@ def new_chunk(layout: Layout) -> OpenChunk:
     return OpenChunk(layout, *_room(width + max(8, width // 8), ROWS), width)
 
 
-def next_chunk(chunk: OpenChunk, layout: Layout) -> tuple[OpenChunk, OpenChunk]:
-    """A chunk that takes no more rows, and the one after it; side by side if their layout is the same."""
+def next_chunk(chunk: OpenChunk, layout: Layout, unread: bool = False) -> tuple[OpenChunk, OpenChunk]:
+    """A chunk that takes no more rows, and the one after it; side by side if their layout is the same.
+
+    ``unread``: nobody reads the chunk before, so its place is free.
+    """
     width = len(layout.ids)
     if layout is not chunk.layout or width != chunk.width:
         return chunk, new_chunk(layout)
-    values, states = _room(width, 2 * ROWS)
+    again = unread and chunk.first == ROWS
+    values, states = (chunk.values, chunk.states) if again else _room(width, 2 * ROWS)
     own, used = slice(chunk.first, chunk.first + ROWS), slice(0, width)
     values[:, :ROWS], states[:, :ROWS] = chunk.values[used, own], chunk.states[used, own]
     before = OpenChunk(layout, values, states, width)

@@ -71,7 +71,7 @@ class Feed:
             return Appended(len(self._ids), self._refused.duplicates, self._refused.claimed_elsewhere)
 
     def recall(self, row: Row) -> None:
-        """Take back a row that was read from disk."""
+        """Take back a row that was read from disk. Nobody reads before all of them are back."""
         with self._lock:
             if self._heard is None:
                 self._heard = False
@@ -82,7 +82,7 @@ class Feed:
                 self._meet(tuple(row.labels))
             self._last = row.at
             values = row.values if self._kept is None else row.values[self._kept]
-            self.grid.append(row.at, self._ids, values)
+            self.grid.append(row.at, self._ids, values, unread=True)
 
     def drop_before(self, at: int) -> None:
         """Drop what is older than ``at`` milliseconds, and forget series without samples."""

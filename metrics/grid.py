@@ -46,12 +46,13 @@ class Grid:
         """The time of the last row in milliseconds."""
         return int(self._times[self._end - 1]) if self._end > self._start else None
 
-    def append(self, at: int, ids: tuple[int, ...], values: Floats) -> None:
+    def append(self, at: int, ids: tuple[int, ...], values: Floats, unread: bool = False) -> None:
         """Add a row later than the last; what is not in it any more becomes stale.
 
-        ``ids`` being the very same tuple as in the row before is the fast path.
+        ``ids`` being the very same tuple as in the row before is the fast path. ``unread``: no view was taken
+        yet, so chunks may be moved.
         """
-        head = self._open_head(ids)
+        head = self._open_head(ids, unread)
         row = (self._end - self._start) % ROWS
         if ids is not self._live:
             head = self._turn(head, row, ids)
@@ -87,7 +88,7 @@ class Grid:
         self._show()
         return _only_in(chunks[len(kept) :], kept)
 
-    def _open_head(self, ids: tuple[int, ...]) -> OpenChunk:
+    def _open_head(self, ids: tuple[int, ...], unread: bool) -> OpenChunk:
         head, row = self._head, (self._end - self._start) % ROWS
         if head is not None and row != 0:
             return head
@@ -95,8 +96,9 @@ class Grid:
         if head is None:
             self._head = new_chunk(layout)
         else:
-            before, self._head = next_chunk(head, layout)
-            self._sealed = (*_packed(self._sealed), before)
+            sealed = _packed(self._sealed)
+            before, self._head = next_chunk(head, layout, unread)
+            self._sealed = (*sealed, before)
         self._expect(self._head, 0)
         return self._head
 

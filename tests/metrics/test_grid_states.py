@@ -47,10 +47,10 @@ def values_of(row: int, ids: Row) -> Floats:
     return np.array([1000.0 * row + each for each in ids])
 
 
-def fill(grid: Grid, rows: list[Row], more: list[tuple[Row, int]]) -> None:
+def fill(grid: Grid, rows: list[Row], more: list[tuple[Row, int]], unread: bool = False) -> None:
     for ids, count in more:
         for _ in range(count):
-            grid.append(1000 * len(rows), ids, values_of(len(rows), ids))
+            grid.append(1000 * len(rows), ids, values_of(len(rows), ids), unread)
             rows.append(ids)
 
 
@@ -87,6 +87,29 @@ def test_a_question_reads_any_rows_of_any_series_as_they_were_appended(
         values = [float(values_of(row, (each,))[0]) for row in range(first, last)]
         there = cells.states[place] == VALUE
         assert cells.values[place][there].tolist() == np.array(values)[there].tolist()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([(0, 1, 2), (0, 2), (0, 1, 2, 3)]), st.integers(1, 500)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_rows_that_come_before_anybody_reads_are_told_as_any_others(appended: list[tuple[Row, int]]) -> None:
+    watched, unread = Grid(), Grid()
+    fill(watched, [], appended)
+    fill(unread, [], appended, unread=True)
+    for one, other in zip(watched.view.chunks, unread.view.chunks, strict=True):
+        assert (type(one), one.layout.ids, one.width) == (type(other), other.layout.ids, other.width)
+    assert told(unread) == told(watched)
+    part = [
+        GridPart(Members(Holder("app"), np.arange(4), (0, 1, 2, 3)), each.view) for each in (watched, unread)
+    ]
+    (values, states), (own, same) = (each.cells(0, len(watched.view.times)) for each in part)
+    assert np.array_equal(states, same)
+    assert np.array_equal(values[states == VALUE], own[states == VALUE])
 
 
 def test_what_a_question_reads_where_it_lies_cannot_be_written_to() -> None:
