@@ -58,13 +58,15 @@ def _heads(target: int = 1) -> list[str]:
     return [head for family in families("mix", SERIES, target) for head in family.heads]
 
 
-def sets_of(target: int) -> tuple[Labels, ...]:
-    sets = []
+def sets_of(target: int, port: int = 1) -> tuple[Labels, ...]:
+    sets, instance = [], f"127.0.0.1:{port}"
     for head in _heads(target):
         name, _, rest = head.removesuffix("}").partition("{")
         pairs = dict(pair.split("=", 1) for pair in rest.split(",") if pair)
         own = {key: value.strip('"') for key, value in pairs.items()}
-        sets.append(labels_of({"__name__": name, "job": f"t{target}", "instance": "127.0.0.1:1", **own}))
+        if "le" in own:
+            own["le"] = str(float(own["le"])).replace("inf", "+Inf")
+        sets.append(labels_of({"__name__": name, "job": f"t{target}", "instance": instance, **own}))
     return tuple(sets)
 
 
@@ -117,7 +119,7 @@ def restarted(run: Run) -> list[Figure]:
         def prepared(folder: Path) -> None:
             nonlocal began
             _started_before(folder)
-            _day(folder / "data" / STORE_FOLDER, days)
+            _day(folder / "data" / STORE_FOLDER, days, site.port)
             began = time.monotonic()
 
         with running(OURS, site, None, "15m", prepared) as server:
@@ -138,12 +140,13 @@ def _started_before(folder: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, env=environment, cwd=ROOT)
 
 
-def _day(folder: Path, blocks: int) -> None:
+def _day(folder: Path, blocks: int, port: int) -> None:
+    """What was there before the start: the series are those that the targets go on with."""
     now = time.time()  # noqa: TID251 - a benchmark has no other clock
     end = now - 20.0
     store = Store(shelf=_shelf(folder), keep=900.0)
     made = [np.array(values) for values in drawn(families("mix", SERIES, 0), 2 * BLOCK_SECONDS)]
-    sets = [sets_of(target) for target in range(TARGETS)]
+    sets = [sets_of(target, port) for target in range(TARGETS)]
     begin = end - blocks * BLOCK_SECONDS
     for second in range(blocks * BLOCK_SECONDS):
         values = made[second % len(made)]
