@@ -23,11 +23,6 @@ class Timing:
         scale = min(interval, 1.0)
         return cls(interval, PHASE_SECONDS * scale, CLOSE_SECONDS * scale)
 
-    @property
-    def spare(self) -> float:
-        """How long after its tick a round may open and still be closed before the next tick."""
-        return self.interval - self.close
-
 
 @dataclass(slots=True)
 class RoundBoard:

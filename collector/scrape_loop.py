@@ -21,7 +21,7 @@ from collector.scrape import Append, Outcome, Push, TargetScrape, too_late
 from collector.source import AsksAhead, ScrapeError
 from collector.steady_clock import SteadyClock
 from collector.target import Target
-from collector.tick_grid import Slot, bundles, first_slot, moved_slot, phases, without_missed
+from collector.tick_grid import Slot, bundles, first_slot, last_slot, moved_slot, phases, without_missed
 from collector.together import look_together
 from collector.workers import Workers
 
@@ -79,9 +79,9 @@ class ScrapeLoop:
         self._thread = threading.Thread(target=self._run, name="scrape-loop", daemon=True)
 
     def start(self) -> None:
-        """Begin at once with the tick that is just over, if that leaves a round its time; else the next."""
+        """Begin at once, with the tick that is just over."""
         now = self._steady.now()
-        self._round_slot = first_slot(self._interval, 0.0, now - self._board.timing.spare)
+        self._round_slot = last_slot(self._interval, now)
         since = min(self._round_slot.due - ROUNDING_SECONDS, now)
         for state in self._states.values():
             state.slot = first_slot(state.slot.interval, state.slot.phase, since)
@@ -194,7 +194,7 @@ class ScrapeLoop:
         self._board.open(slot.due, 1 + missed, lag, self._jump, due, opened=opened)
         self._jump = 0.0
         heapq.heappush(self._events, Event(close, 2, _CLOSE, self._board.tick))
-        self._round_slot = slot.next()
+        self._round_slot = self._after(slot)
         heapq.heappush(self._events, self._event(_ROUND, self._round_slot))
         if not due:
             self._close_round()
@@ -202,6 +202,13 @@ class ScrapeLoop:
     def _opened(self, slot: Slot) -> float:
         """When a round opens (Unix seconds): at its tick, if that was not over when the loop began."""
         return max(slot.due, self._steady.wall_at(self._began))
+
+    def _after(self, slot: Slot) -> Slot:
+        """The next tick that leaves the first round its time: that round began whenever the loop did."""
+        slot = slot.next()
+        while self._steady.mono_at(slot.due) < self._began + self._board.timing.close:
+            slot = slot.next()
+        return slot
 
     def _follow_jump(self, jump: float) -> None:
         """The wall clock was set: every tick keeps its distance, on the new grid."""
@@ -217,7 +224,7 @@ class ScrapeLoop:
         now = self._steady.now()
         slot, missed = without_missed(state.slot, now)
         self._counts.missed_scrapes += missed
-        state.slot = slot.next()
+        state.slot = self._after(slot)
         heapq.heappush(self._events, self._event(state.target.name, state.slot))
         if state.running is None:
             running = state.running = Running(now, self._monotonic() + state.target.timeout)

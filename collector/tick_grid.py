@@ -36,6 +36,11 @@ def first_slot(interval: float, phase: float, now: float) -> Slot:
     return Slot(interval, phase, math.ceil((now - phase) / interval))
 
 
+def last_slot(interval: float, now: float) -> Slot:
+    """The last tick, without a phase, that is not in the future."""
+    return Slot(interval, 0.0, math.floor(now / interval))
+
+
 def moved_slot(slot: Slot, jump: float, now: float) -> Slot:
     """What a slot becomes when the wall clock was set by ``jump`` seconds: the tick nearest to its old place.
 

@@ -209,14 +209,19 @@ def test_where_nobody_answers_the_first_round_is_not_dated_before_the_loop_began
     assert sink.rounds[0].at >= EPOCH // 15 * 15 + 10.0
 
 
-def test_a_round_that_would_reach_into_the_next_tick_is_not_begun() -> None:
+def test_a_first_round_that_reaches_into_the_next_tick_leaves_it_out() -> None:
     with looping(target("concert", Answering(), 1.0), interval=1.0, clocks=clocks_at(EPOCH + 0.5)) as (
-        _,
+        loop,
         sink,
     ):
-        sink.wait(1)
-    assert sink.of("concert")[0].at >= EPOCH + 1.0
-    assert sink.rounds[0].at == pytest.approx(EPOCH + 1.3)
+        sink.wait(2)
+        missed = loop.health().missed_ticks, loop.health().missed_scrapes
+    first, second = sink.rounds
+    assert EPOCH + 0.5 <= sink.of("concert")[0].at < EPOCH + 1.0
+    assert EPOCH + 0.5 <= first.at < EPOCH + 1.0
+    assert sink.of("concert")[1].at >= EPOCH + 2.0
+    assert second.at == pytest.approx(EPOCH + 2.3)
+    assert missed == (0, 0)
 
 
 def test_while_nothing_changes_the_store_gets_the_very_same_label_sets() -> None:
@@ -290,7 +295,7 @@ def test_f01_a_hanging_target_moves_no_other_and_holds_one_worker() -> None:
         hanging = target("hanging", ActuatorSource(page, Resolver()), interval=0.5, timeout=0.45)
         good = [target(f"good_{n}", Answering(), interval=0.5, timeout=0.45) for n in range(50)]
         # On a tick: a look that begins later is still under way in the next round.
-        with looping(hanging, *good, interval=0.5, clocks=clocks_at(EPOCH - 0.02)) as (loop, sink):
+        with looping(hanging, *good, interval=0.5, clocks=clocks_at(EPOCH)) as (loop, sink):
             sink.wait(6)
             workers = loop.health().workers
             report = status(loop, "hanging")
