@@ -29,6 +29,8 @@ MAX_WORKERS = 64
 MOST_TOGETHER = 20
 GRACE_SECONDS = 0.25  # what a fetch may need to come back after its deadline
 DEAD_AFTER_SECONDS = 10.0
+LEFT_OUT_SECONDS = 2.0
+"""A first round that reaches into the next tick leaves it out; at longer intervals the loop waits for it."""
 ROUNDING_SECONDS = 1e-5  # what a tick may be off by in Unix seconds
 
 
@@ -79,9 +81,11 @@ class ScrapeLoop:
         self._thread = threading.Thread(target=self._run, name="scrape-loop", daemon=True)
 
     def start(self) -> None:
-        """Begin at once, with the tick that is just over."""
+        """Begin at once, with the tick that is just over; see ``LEFT_OUT_SECONDS``."""
         now = self._steady.now()
-        self._round_slot = last_slot(self._interval, now)
+        over = last_slot(self._interval, now)
+        fits = now - over.due <= self._interval - self._board.timing.close
+        self._round_slot = over if fits or self._interval <= LEFT_OUT_SECONDS else over.next()
         since = min(self._round_slot.due - ROUNDING_SECONDS, now)
         for state in self._states.values():
             state.slot = first_slot(state.slot.interval, state.slot.phase, since)

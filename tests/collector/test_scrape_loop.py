@@ -224,6 +224,13 @@ def test_a_first_round_that_reaches_into_the_next_tick_leaves_it_out() -> None:
     assert missed == (0, 0)
 
 
+def test_a_long_interval_begins_with_the_next_tick_where_that_is_near() -> None:
+    clocks = clocks_at(EPOCH // 15 * 15 + 14.7)
+    with looping(target("concert", Answering(), 15.0), interval=15.0, clocks=clocks) as (_, sink):
+        sink.wait(1)
+    assert EPOCH // 15 * 15 + 15.0 <= sink.of("concert")[0].at < EPOCH // 15 * 15 + 16.0
+
+
 def test_while_nothing_changes_the_store_gets_the_very_same_label_sets() -> None:
     with looping(target("concert", Answering())) as (_, sink):
         sink.wait(4)
