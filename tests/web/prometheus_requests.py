@@ -48,6 +48,8 @@ DURATIONS = (
     "9223372036854775807", "292y", "293y", "300y", "99999999999999999999s", "5 s", " 5s", "s", "0s", "-5s",
     "+5", "+5s", "0x10", "1_0", "5M", "1µs", "1ns",
 )  # fmt: skip
+BY_CHANCE = ("0", "0.0001", "0.001", "1e-3")
+"""Timeouts that an answer may come before or after."""
 WHOLES = (
     "", "0", "1", "2", "-1", "+1", "1.0", "x", "1e3", "9223372036854775807", "9223372036854775808", " 1",
     "0x1", "99999999999999999999", "-9223372036854775809", "1_0",
@@ -73,7 +75,9 @@ def _instant() -> list[Request]:
         *_asked("/query", {}, at, {"query": "1"} | at | {"timeout": "5s", "unknown": "x"}),
         *_asked("/query", *({"query": query} | at for query in QUERIES)),
         *_asked("/query", *({"query": "time()", "time": time} for time in TIMES if time)),
-        *_asked("/query", *({"query": "1", "timeout": each} | at for each in DURATIONS if each != "0")),
+        *_asked(
+            "/query", *({"query": "1", "timeout": each} | at for each in DURATIONS if each not in BY_CHANCE)
+        ),
         *_asked("/query", *({"query": "temperature", "limit": each} | at for each in WHOLES)),
         *_asked("/query", *({"query": "temperature[1m]", "limit": each} | at for each in ("1", "2", "9"))),
         *_asked("/query", {"query": "1", "limit": "1"} | at, {"query": '"a"', "limit": "1"} | at),
