@@ -23,6 +23,7 @@ from benchmarks.metrics_servers import (
     targets,
 )
 from benchmarks.metrics_targets import Family, families
+from collector.exposition_numbers import canonical_bound
 from metrics import Store
 from metrics.disk.shelf import Shelf
 from metrics.values import Batch, Labels, labels_of
@@ -65,7 +66,7 @@ def sets_of(target: int, port: int = 1) -> tuple[Labels, ...]:
         pairs = dict(pair.split("=", 1) for pair in rest.split(",") if pair)
         own = {key: value.strip('"') for key, value in pairs.items()}
         if "le" in own:
-            own["le"] = str(float(own["le"])).replace("inf", "+Inf")
+            own["le"] = canonical_bound(own["le"])
         sets.append(labels_of({"__name__": name, "job": f"t{target}", "instance": instance, **own}))
     return tuple(sets)
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from collector.exposition_grammar import (
     BLANK,
+    ESCAPE,
     METRIC_NAME,
     QUOTED,
     BadLineError,
@@ -43,7 +44,7 @@ _KINDS = {
 _ONE_BLANK = re.compile(" ")
 _HELP_ESCAPE = {
     PageFormat.TEXT: re.compile(r"\\([\\n])"),
-    PageFormat.OPENMETRICS: re.compile(r'\\(["\\n])'),
+    PageFormat.OPENMETRICS: ESCAPE,
 }
 
 

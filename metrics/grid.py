@@ -96,6 +96,7 @@ class Grid:
         if head is None:
             self._head = new_chunk(layout)
         else:
+            # First, as the place of what is packed may be taken again.
             sealed = _packed(self._sealed)
             before, self._head = next_chunk(head, layout, unread)
             self._sealed = (*sealed, before)
